@@ -1,0 +1,59 @@
+"""How a scanner makes a coarse slice out of a fine one: the acquisition operators and their noise.
+
+All operators take ``(N, 1, H, W)`` tensors whose sides are multiples of the factor and obey the half-voxel rule: a
+low-resolution voxel covers the ``factor`` high-resolution voxels under it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+
+def area_average(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the mean of each ``factor`` x ``factor`` block: a detector that integrates over its voxel."""
+    return F.avg_pool2d(image, factor)
+
+
+def antialiased_bicubic(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the image decimated by a cubic kernel stretched by ``factor`` (the usual one of the SR literature)."""
+    size = (image.shape[-2] // factor, image.shape[-1] // factor)
+    return F.interpolate(image, size=size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def kspace_crop(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the magnitude of the image rebuilt from the centre ``1 / factor`` of its k-space, per axis."""
+    return kspace_crop_to(image, (image.shape[-2] // factor, image.shape[-1] // factor))
+
+
+def kspace_crop_to(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return the magnitude of the image rebuilt from the ``size`` central samples of its k-space.
+
+    A bare crop samples at index 0 of each block; the phase ramp moves the samples to the block's centre,
+    ``(old size / new size - 1) / 2`` high-resolution voxels on (Fourier shift theorem).
+    """
+    spectrum = torch.fft.fft2(image)
+    for axis, kept in zip((-2, -1), size):
+        old = image.shape[axis]
+        index = torch.arange(kept, device=image.device) - kept // 2
+        ramp = torch.exp(1j * torch.pi * index * (1 / kept - 1 / old))
+        spectrum = spectrum.index_select(axis, index % old) * ramp.reshape((-1, 1) if axis == -2 else (-1,))
+        spectrum = torch.fft.ifftshift(spectrum, dim=axis)
+    return torch.fft.ifft2(spectrum).abs() * (size[0] * size[1] / (image.shape[-2] * image.shape[-1]))
+
+
+OPERATORS = {"area": area_average, "bicubic": antialiased_bicubic, "kspace": kspace_crop}
+
+
+def add_rician_noise(
+    magnitude: torch.Tensor, sigma: torch.Tensor | float, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Return the magnitude of ``magnitude`` plus complex Gaussian noise of SD ``sigma`` per channel.
+
+    Gudbjartsson and Patz 1995, "The Rician distribution of noisy MRI data". ``sigma`` is in the image's units and
+    broadcasts against it; zero intensity must mean no signal.
+    """
+    real, imaginary = (
+        torch.randn(magnitude.shape, generator=generator, dtype=magnitude.dtype) * sigma for _ in range(2)
+    )
+    return torch.hypot(magnitude + real, imaginary)

@@ -1,0 +1,277 @@
+"""The ``superresolution`` program: its command line, its exit codes and what it writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Optional
+
+from .errors import Cancelled, InputError
+from .progress import PROGRESS
+from .version import VERSION
+
+DONE, OUR_FAULT, BAD_INPUT, CANCELLED = 0, 1, 2, 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports bad usage as one line, like every other bad input."""
+
+    def error(self, message: str) -> None:
+        raise InputError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    """Run the program and return its exit code: 0 done, 2 bad usage or input, 3 cancelled.
+
+    An error of our own is raised, so that Python prints its traceback and exits with 1.
+    """
+    progress = PROGRESS["none"]()
+    stop = _StopSignal()
+    try:
+        options = _parser().parse_args(arguments)
+        progress = PROGRESS[getattr(options, "progress", "none")]()
+        return options.run(options, progress, stop)
+    except InputError as error:
+        progress.error("input", str(error))
+        return BAD_INPUT
+    except Cancelled:
+        progress.error("cancelled", "Cancelled; nothing was written.")
+        return CANCELLED
+    except Exception as error:
+        progress.error("fault", f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        stop.release()
+
+
+class _StopSignal:
+    """Turns Ctrl+C and a polite kill into ``cancelled()``; callable, as the engine wants it."""
+
+    def __init__(self):
+        self._came = False
+        self._previous = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._remember)
+            except ValueError:
+                break  # Python allows handlers in its main thread only
+
+    def _remember(self, number, frame) -> None:
+        self._came = True
+
+    def __call__(self) -> bool:
+        return self._came
+
+    def release(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="superresolution", description="Upscale medical volumes. Research use; not for diagnosis.")
+    parser.add_argument("--version", action="version", version=f"superresolution {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    upscale = commands.add_parser("upscale", help="write a finer volume")
+    upscale.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
+    upscale.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
+    grid = upscale.add_mutually_exclusive_group()
+    grid.add_argument("--factor", type=_factor, metavar="F", help="4 for the slice plane, or 4x4x1 for i x j x k")
+    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
+    grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
+    upscale.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
+    upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
+    upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
+    _add_engine_options(upscale)
+    upscale.set_defaults(run=_upscale)
+
+    preview = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
+    preview.add_argument("input", metavar="IN", help="a volume, as for upscale")
+    preview.add_argument("picture", metavar="PNG")
+    preview.add_argument("--factor", type=_factor, metavar="F", help="as for upscale")
+    preview.add_argument("--slice", type=int, metavar="N", help="index of the slice; the middle one by default")
+    _add_engine_options(preview)
+    preview.set_defaults(run=_preview)
+
+    evaluate = commands.add_parser("evaluate", help="degrade sharp volumes and measure ours against interpolation")
+    evaluate.add_argument("inputs", nargs="+", metavar="HR", help="sharp volumes")
+    evaluate.add_argument("--factor", type=int, default=4, metavar="F")
+    evaluate.add_argument(
+        "--degradation", action="append", metavar="NAME", help="area, bicubic, kspace or kspace-noise; all by default"
+    )
+    evaluate.add_argument("--plane", metavar="AXES", help="the sharp plane, such as ij; the slice plane by default")
+    evaluate.add_argument("--slices", type=int, default=24, metavar="N", help="slices a volume (24)")
+    evaluate.add_argument("--out", metavar="DIR", help="write table.md, records.json and figure.png here")
+    _add_engine_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    models = commands.add_parser("models", help="list the installed models")
+    models.add_argument("--json", action="store_true")
+    models.set_defaults(run=_models)
+
+    doctor = commands.add_parser("doctor", help="check the installation")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME|DIR", help="an installed model's name, or a model folder")
+    parser.add_argument("--detail", type=float, metavar="0..1", help="0 fidelity, 1 perceptual; the model's default")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps")
+    parser.add_argument("--quality", choices=("fast", "standard", "best"), default="standard")
+    parser.add_argument("--no-consistency", action="store_true", help="do not hold the measured band")
+    parser.add_argument("--progress", choices=tuple(PROGRESS), default="bar")
+
+
+def _numbers(count: int, separator: str = ","):
+    def parse(text: str) -> tuple[float, ...]:
+        values = tuple(float(part) for part in text.split(separator))
+        if len(values) != count:
+            raise ValueError
+        return values
+
+    parse.__name__ = f"list of {count} numbers"
+    return parse
+
+
+def _factor(text: str):
+    values = [int(part) for part in text.lower().split("x")]
+    if len(values) not in (1, 3):
+        raise ValueError
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _spacing(text: str):
+    values = [float(part) for part in text.lower().split("x")]
+    if len(values) not in (1, 3):
+        raise ValueError
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+_factor.__name__, _spacing.__name__ = "factor", "spacing"
+
+
+def _request(options, **changes):
+    from .planning import UpscaleRequest
+
+    return UpscaleRequest(
+        model=options.model,
+        detail=options.detail,
+        device=options.device,
+        quality=options.quality,
+        consistency=not options.no_consistency,
+        **changes,
+    )
+
+
+def _upscale(options, progress, stop) -> int:
+    from .upscaling import upscale
+    from .volume_files import check_output_folder, check_output_path, read_volume, write_volume
+
+    for path in filter(None, (options.output, options.uncertainty)):
+        check_output_path(path)
+    if options.report:
+        check_output_folder(options.report)
+    volume = read_volume(options.input)
+    request = _request(
+        options,
+        factor=options.factor,
+        spacing=options.spacing,
+        isotropic=options.isotropic,
+        region=options.region,
+        uncertainty=bool(options.uncertainty),
+        output_type=options.output_type,
+    )
+    result = upscale(volume, request, progress, stop)
+    report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
+    if options.uncertainty:
+        write_volume(result.uncertainty, options.uncertainty)
+    write_volume(result.volume, options.output)
+    if options.report:
+        _write_text(Path(options.report), json.dumps(report, indent=2) + "\n")
+    progress.result(str(options.output), report)
+    return DONE
+
+
+def _preview(options, progress, stop) -> int:
+    from .figures import before_after
+    from .interpolation import interpolate
+    from .planning import slice_axis
+    from .upscaling import upscale
+    from .volume_files import check_output_folder, read_volume
+
+    if not options.picture.lower().endswith(".png"):
+        raise InputError("A preview is a PNG picture; end its name in .png.")
+    check_output_folder(options.picture)
+    volume = read_volume(options.input)
+    across = slice_axis(volume)
+    if isinstance(options.factor, tuple) and 1 in options.factor:
+        across = options.factor.index(1)
+    count = volume.dimensions[across]
+    index = count // 2 if options.slice is None else options.slice
+    if not 0 <= index < count:
+        raise InputError(f"There is no slice {index}; choose 0 to {count - 1}.")
+    first, last = [0, 0, 0], list(volume.dimensions)
+    first[across], last[across] = index, index + 1
+    corners = volume.cropped(tuple(first), tuple(last)).ras_bounds()
+    result = upscale(volume, _request(options, factor=options.factor, region=tuple(corners.ravel())), progress, stop)
+    coarse = volume.cropped(tuple(first), tuple(last))
+    interpolated = interpolate(coarse, tuple(result.report["factors_ijk"]), "bspline")
+    before_after(coarse, interpolated, result.volume, options.picture)
+    print(f"{options.picture}: slice {index} of {options.input} by {result.report['model']}")
+    return DONE
+
+
+def _evaluate(options, progress, stop) -> int:
+    from .evaluation import evaluate
+
+    raise NotImplementedError
+
+
+def _models(options, progress, stop) -> int:
+    from .bundles import installed_models
+
+    models = installed_models()
+    if options.json:
+        print(json.dumps([_describe(model) for model in models], indent=2))
+        return DONE
+    for model in models:
+        print(f"{model.name}: {model.description} ({model.quality}, {', '.join(model.weights)})")
+    return DONE
+
+
+def _describe(model) -> dict:
+    return {
+        "name": model.name,
+        "description": model.description,
+        "folder": str(model.folder),
+        "factor": model.factor,
+        "modality": model.modality,
+        "quality": model.quality,
+        "default_detail": model.default_detail,
+        "weights": {kind: digest for kind, (_, digest) in model.weights.items()},
+    }
+
+
+def _doctor(options, progress, stop) -> int:
+    from .doctor import check_installation
+
+    healthy = True
+    for finding in check_installation():
+        print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
+        healthy = healthy and finding.healthy
+    return DONE if healthy else BAD_INPUT
+
+
+def _write_text(path: Path, text: str) -> None:
+    from .volume_files import temporary_name
+
+    partial = temporary_name(path)
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+

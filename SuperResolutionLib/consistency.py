@@ -1,0 +1,72 @@
+"""Data consistency: the band that the scanner measured is put back where the network moved it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from .acquisition import area_average
+
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class HeldBand:
+    """The low-pass band in which all plausible acquisition operators agree, held up to the noise.
+
+    On a real scan the operator is not known: a box average, a cubic kernel and a k-space crop differ by 10 % at half
+    the input's Nyquist frequency, and projecting with the wrong one costs 1 dB. Well below it they agree, so only that
+    band is held: ``low_pass(A(result)) = low_pass(input)``, with a Gaussian low-pass and the box average as ``A``.
+
+    Attributes:
+        width: the Gaussian's half-amplitude frequency, as a share of the input's Nyquist frequency.
+        noise: SD of the input's noise, normalised. A deviation below ``2 * noise`` is left: to match noisy voxels
+            would put their noise (and in air the Rician floor) back.
+    """
+
+    width: float
+    noise: float = 0.0
+
+    def deviation(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
+        """Return, ``(N, 1, H, W)``, by how much ``result`` misses ``measured`` in the band."""
+        return self._low_pass(measured - area_average(result, factor))
+
+    def project(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
+        """Return ``result`` ``(N, 1, factor * H, factor * W)`` with the band of ``measured`` ``(N, 1, H, W)``."""
+        for _ in range(REPEATS):
+            deviation = self.deviation(result, measured, factor)
+            beyond_noise = torch.sign(deviation) * (deviation.abs() - 2 * self.noise).clamp(min=0)
+            result = result + F.interpolate(beyond_noise, scale_factor=factor, mode="bicubic", align_corners=False)
+        return result
+
+    def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
+        # exp(-2 (pi sigma f)^2) = 1/2 at f = width / 2 cycles per voxel
+        sigma = math.sqrt(2 * math.log(2)) / (math.pi * self.width)
+        for axis in (-2, -1):
+            radius = min(math.ceil(3 * sigma), image.shape[axis] - 1)
+            taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
+            kernel = (taps / taps.sum()).reshape((1, 1, -1, 1) if axis == -2 else (1, 1, 1, -1))
+            padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
+            image = F.conv2d(F.pad(image, padding, mode="reflect"), kernel)
+        return image
+
+
+def noise_level(slices: torch.Tensor) -> float:
+    """Return the SD of the noise in ``(N, 1, H, W)`` slices, in their units; 0 where there is none to see.
+
+    The median absolute Haar detail (Donoho and Johnstone 1994) sees anatomy as well as noise on coarse slices, so it
+    is taken in each block of 16 x 16 voxels and the quietest tenth of the blocks that are not constant decides.
+    """
+    detail = slices[..., ::2, ::2][..., : slices.shape[-2] // 2, : slices.shape[-1] // 2]
+    height, width = detail.shape[-2:]
+    corners = [slices[..., y : y + 2 * height : 2, x : x + 2 * width : 2] for y in (0, 1) for x in (0, 1)]
+    detail = (corners[0] - corners[1] - corners[2] + corners[3]).abs() / 2
+    if min(height, width) < 8:
+        return 0.0
+    blocks = detail.unfold(-2, 8, 8).unfold(-2, 8, 8).reshape(-1, 64)
+    levels = blocks.median(dim=1).values / 0.6745
+    levels = levels[(blocks > 0).float().mean(dim=1) > 0.5]
+    return float(levels.quantile(0.1)) if len(levels) else 0.0

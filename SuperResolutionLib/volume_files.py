@@ -1,0 +1,151 @@
+"""Volumes in and out of files: .nrrd, .nii, .nii.gz, .mha, whatever else SimpleITK reads, and DICOM series folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .errors import InputError
+from .volume import Volume
+
+OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def read_volume(path: os.PathLike | str) -> Volume:
+    """Read an image file or a folder that holds one DICOM series.
+
+    Raises:
+        InputError: nothing there, not an image, several series or uneven slices in the folder, more than one
+            component per voxel, or a fourth dimension.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}; check the path.")
+    if path.is_dir():
+        return _volume_from_image(_read_series(path), path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        raise InputError(f"{path.name} is not an image that can be read; give .nrrd, .nii.gz, .mha or DICOM.") from None
+    if reader.GetNumberOfComponents() > 1:
+        raise InputError(
+            f"{path.name} has {reader.GetNumberOfComponents()} components per voxel (colour, vector or complex);"
+            " choose a grey-scale volume."
+        )
+    if any(size == 0 for size in reader.GetSize()):
+        raise InputError(f"{path.name} is empty; choose a volume with voxels.")
+    if reader.GetDimension() > 3 and any(size > 1 for size in reader.GetSize()[3:]):
+        raise InputError(
+            f"{path.name} is a series of {reader.GetSize()[3]} volumes (4-D); extract one volume and upscale that."
+        )
+    try:
+        image = reader.Execute()
+    except RuntimeError:
+        raise InputError(f"{path.name} is damaged or cut short; get a fresh copy of the file.") from None
+    return _volume_from_image(image, path)
+
+
+def _read_series(folder: Path) -> sitk.Image:
+    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if not series:
+        raise InputError(f"The folder {folder} holds no DICOM series; give an image file or a DICOM folder.")
+    if len(series) > 1:
+        raise InputError(f"The folder {folder} holds {len(series)} DICOM series; give a folder with one series.")
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(names)
+    reader.MetaDataDictionaryArrayUpdateOn()
+    try:
+        image = reader.Execute()
+    except RuntimeError:
+        raise InputError(f"The DICOM series in {folder} cannot be read; its slices differ or are damaged.") from None
+    _check_slice_positions(reader, len(names), folder)
+    if reader.HasMetaDataKey(0, "0008|0060"):
+        image.SetMetaData("0008|0060", reader.GetMetaData(0, "0008|0060"))
+    return image
+
+
+def _check_slice_positions(reader: sitk.ImageSeriesReader, count: int, folder: Path) -> None:
+    key = "0020|0032"
+    if count < 3 or not all(reader.HasMetaDataKey(index, key) for index in range(count)):
+        return
+    positions = np.array([[float(v) for v in reader.GetMetaData(n, key).split("\\")] for n in range(count)])
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    if steps.max() - steps.min() > 0.1 * steps.mean():
+        raise InputError(
+            f"The slices in {folder} are {steps.min():.2f} to {steps.max():.2f} mm apart; resample the series to"
+            " even slices first."
+        )
+
+
+def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        raise InputError(f"{path.name} is a colour or vector image; choose a grey-scale volume.")
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    if image.GetDimension() == 2:
+        image = sitk.JoinSeries(image)
+    modality = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    matrix[:3, 3] = image.GetOrigin()
+    return Volume(sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality)
+
+
+def image_from_volume(volume: Volume) -> sitk.Image:
+    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it."""
+    image = sitk.GetImageFromArray(volume.voxels)
+    matrix = LPS_TO_RAS @ volume.ijk_to_ras
+    image.SetOrigin(matrix[:3, 3].tolist())
+    image.SetSpacing(volume.spacing)
+    image.SetDirection((matrix[:3, :3] / np.array(volume.spacing)).ravel().tolist())
+    return image
+
+
+def check_output_path(path: os.PathLike | str) -> None:
+    """Raise InputError unless a volume can be written to ``path``: a known suffix, in a folder that can be written."""
+    path = Path(path)
+    if not path.name.lower().endswith(OUTPUT_SUFFIXES):
+        raise InputError(f"Cannot write {path.name}; end the output's name in {', '.join(OUTPUT_SUFFIXES)}.")
+    check_output_folder(path)
+
+
+def check_output_folder(path: os.PathLike | str) -> None:
+    """Raise InputError unless a file can be made beside ``path``."""
+    probe = temporary_name(path)
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"Cannot write into the folder {Path(path).absolute().parent} ({error.strerror}); choose another folder."
+        ) from None
+
+
+def temporary_name(path: os.PathLike | str) -> Path:
+    """Return a hidden name beside ``path``, with its suffix, for a file that is renamed once it is whole."""
+    path = Path(path)
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def write_volume(volume: Volume, path: os.PathLike | str) -> None:
+    """Write the volume under a temporary name, then rename: ``path`` is whole or absent.
+
+    Raises:
+        InputError: the suffix is unknown, or the folder cannot be written or is full.
+    """
+    check_output_path(path)
+    partial = temporary_name(path)
+    try:
+        sitk.WriteImage(image_from_volume(volume), str(partial), useCompression=True, compressionLevel=1)
+        os.replace(partial, path)
+    except RuntimeError as error:
+        raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error
+    finally:
+        partial.unlink(missing_ok=True)

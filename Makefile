@@ -1,0 +1,40 @@
+# make run    upscale an embedded scan (or INPUT=file) and draw before and after
+# make test   run the tests
+# Each sets up everything that it needs in .venv; PYTHON=python3.11 names another interpreter.
+
+PYTHON ?= python3
+FACTOR ?= 4
+INPUT ?= output/example.nrrd
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: run test benchmark clean
+
+run: $(VENV)/installed
+	mkdir -p output
+	$(RUN) -m SuperResolutionLib.example output/example.nrrd
+	$(RUN) -m SuperResolutionLib upscale "$(INPUT)" output/upscaled.nrrd --factor $(FACTOR) --report output/report.json
+	$(RUN) -m SuperResolutionLib preview "$(INPUT)" output/before_after.png --factor $(FACTOR)
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+	  $(RUN) -m webbrowser "file://$(CURDIR)/output/before_after.png"; fi
+
+test: $(VENV)/installed-tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(RUN) -m pytest
+
+benchmark: $(VENV)/installed
+	$(RUN) -m Testing.benchmark.benchmark
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed
+	$(PIP) --editable ".[training,tests,slicer-tests]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) output build *.egg-info

@@ -11,7 +11,6 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
 
 import safetensors
 import safetensors.torch
@@ -155,7 +154,7 @@ def find_model(name: str, bundles: Path = BUNDLES) -> Model:
     raise InputError(f"There is no model {name}; choose one of {names}, or give a model folder.")
 
 
-def choose_model(factor: int, quality: str, models: Optional[list[Model]] = None) -> Model:
+def choose_model(factor: int, quality: str, models: list[Model] | None = None) -> Model:
     """Return the installed model for a factor: the compact one for ``"fast"``, else the RRDB where there is one.
 
     Raises:

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Optional
 
 from .errors import Cancelled, InputError
 from .progress import PROGRESS
@@ -23,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
 
 
-def main(arguments: Optional[list[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code: 0 done, 2 bad usage or input, 3 cancelled.
 
     An error of our own is raised, so that Python prints its traceback and exits with 1.
@@ -103,7 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--degradation", action="append", metavar="NAME", help="area, bicubic, kspace or kspace-noise; all by default"
     )
-    evaluate.add_argument("--plane", metavar="AXES", help="the sharp plane, such as ij; the slice plane by default")
+    evaluate.add_argument(
+        "--plane",
+        action="append",
+        type=_plane,
+        metavar="[NAME=]AXES",
+        help="the sharp plane of all volumes, or of the file NAME, such as ik; the slice plane by default",
+    )
     evaluate.add_argument("--slices", type=int, default=24, metavar="N", help="slices a volume (24)")
     evaluate.add_argument("--out", metavar="DIR", help="write table.md, records.json and figure.png here")
     _add_engine_options(evaluate)
@@ -150,6 +155,11 @@ def _spacing(text: str):
     if len(values) not in (1, 3):
         raise ValueError
     return values[0] if len(values) == 1 else tuple(values)
+
+
+def _plane(text: str) -> tuple:
+    name, _, axes = text.rpartition("=")
+    return (name or None, axes)
 
 
 _factor.__name__, _spacing.__name__ = "factor", "spacing"
@@ -227,9 +237,35 @@ def _preview(options, progress, stop) -> int:
 
 
 def _evaluate(options, progress, stop) -> int:
-    from .evaluation import evaluate
+    from .evaluation import DEGRADATIONS, evaluate, format_table
+    from .figures import evaluation_figure
+    from .upscaling import upscale
+    from .volume_files import check_output_folder
 
-    raise NotImplementedError
+    planes = dict(options.plane or ())
+    if options.out:
+        folder = Path(options.out)
+        check_output_folder(folder)
+        folder.mkdir(exist_ok=True)
+
+    def ours(volume, factors):
+        return upscale(volume, _request(options, factor=factors), cancelled=stop).volume
+
+    evaluation = evaluate(
+        options.inputs,
+        options.factor,
+        options.degradation or DEGRADATIONS,
+        ours,
+        plane=planes.get(None) or planes,
+        most_slices=options.slices,
+        progress=progress,
+    )
+    print(format_table(evaluation.records))
+    if options.out:
+        _write_text(folder / "table.md", format_table(evaluation.records, "markdown") + "\n")
+        _write_text(folder / "records.json", json.dumps(evaluation.records, indent=1) + "\n")
+        evaluation_figure(evaluation.examples, folder / "figure.png")
+    return DONE
 
 
 def _models(options, progress, stop) -> int:
@@ -273,5 +309,3 @@ def _write_text(path: Path, text: str) -> None:
     partial = temporary_name(path)
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
-
-

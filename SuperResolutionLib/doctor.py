@@ -23,7 +23,7 @@ class Finding:
 
 
 def check_installation() -> Iterator[Finding]:
-    """Yield what was found of Python, the packages (imported, as metadata outlives broken installs), devices, models."""
+    """Yield what was found of Python, the packages (imported: metadata outlives broken installs), devices, models."""
     yield Finding("SuperResolution", True, VERSION)
     yield Finding("Python", True, f"{platform.python_version()} on {platform.platform()}")
     working = set()

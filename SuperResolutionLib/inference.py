@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Callable, Optional
+from typing import Callable
 
 import torch
 
@@ -33,7 +33,7 @@ class SliceInference:
     precision: torch.dtype = torch.float32
     tile: int = 256
     ensemble: bool = False
-    empty: Optional[float] = None
+    empty: float | None = None
     on_tile: Callable[[], None] = lambda: None
     tiles: int = 0
     warnings: list[str] = field(default_factory=list)

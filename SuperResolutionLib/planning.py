@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Union
 
 from .bundles import Model, choose_model, find_model
 from .errors import InputError
@@ -33,12 +32,12 @@ class UpscaleRequest:
         output_type: ``input`` keeps the scalar type, ``float`` gives float32.
     """
 
-    factor: Optional[Union[int, tuple[int, int, int]]] = 4
-    spacing: Optional[Union[float, tuple[float, float, float]]] = None
+    factor: int | tuple[int, int, int] | None = 4
+    spacing: float | tuple[float, float, float] | None = None
     isotropic: bool = False
-    model: Optional[str] = None
-    detail: Optional[float] = None
-    region: Optional[tuple[float, float, float, float, float, float]] = None
+    model: str | None = None
+    detail: float | None = None
+    region: tuple[float, float, float, float, float, float] | None = None
     device: str = "auto"
     quality: str = "standard"
     consistency: bool = True
@@ -54,7 +53,7 @@ class Plan:
     model: Model
     slice_axis: int
     factors: tuple[int, int, int]
-    final_spacing: Optional[tuple[float, float, float]] = None
+    final_spacing: tuple[float, float, float] | None = None
 
 
 def slice_axis(volume: Volume) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable
 
 import numpy as np
 import torch
@@ -31,18 +31,19 @@ class UpscaleResult:
 
     volume: Volume
     report: dict
-    uncertainty: Optional[Volume] = None
+    uncertainty: Volume | None = None
 
 
 def upscale(
     volume: Volume,
-    request: UpscaleRequest = UpscaleRequest(),
+    request: UpscaleRequest | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, message: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> UpscaleResult:
     """Return ``volume`` upscaled as ``request`` asks; the input is not changed.
 
     Args:
+        request: None asks for x4 in the slice plane.
         progress: called as ``progress(done, total, message)`` after each slice.
         cancelled: polled after each tile.
 
@@ -56,6 +57,7 @@ def upscale(
         write_volume(result.volume, "t1_x2.nrrd")
     """
     began = time.monotonic()
+    request = request or UpscaleRequest()
     _check_voxels(volume)
     plan = plan_upscale(volume, request)
     if request.output_type not in ("input", "float"):
@@ -130,9 +132,7 @@ class _Output:
         self.final_type = np.dtype(np.float32) if request.output_type == "float" else wanted.voxels.dtype
         self.type = np.dtype(np.float32) if plan.final_spacing else self.final_type
         self.floor = 0 if computed.voxels.min() >= 0 else None
-        offset = np.linalg.solve(
-            computed.ijk_to_ras[:3, :3], wanted.ijk_to_ras[:3, 3] - computed.ijk_to_ras[:3, 3]
-        )
+        offset = np.linalg.solve(computed.ijk_to_ras[:3, :3], wanted.ijk_to_ras[:3, 3] - computed.ijk_to_ras[:3, 3])
         shape = np.array(wanted.voxels.shape) * plan.factors[::-1]
         start = np.rint(offset).astype(int)[::-1] * plan.factors[::-1]
         across = 2 - plan.slice_axis
@@ -153,7 +153,7 @@ class _Output:
         # A magnitude image has no negative values; ringing below zero is not anatomy.
         return as_scalar_type(values if self.floor is None else np.maximum(values, self.floor), dtype)
 
-    def volumes(self) -> tuple[Volume, Optional[Volume]]:
+    def volumes(self) -> tuple[Volume, Volume | None]:
         matrix = refined_matrix(self.wanted.ijk_to_ras, self.plan.factors)
         volumes = [Volume(self.voxels, matrix, self.wanted.modality)]
         if self.spread is not None:
@@ -172,7 +172,7 @@ def _check_voxels(volume: Volume) -> None:
         raise InputError("All voxels of the volume are equal, so there is nothing to upscale; choose another volume.")
 
 
-def _empty_value(volume: Volume, scale: IntensityScale) -> Optional[float]:
+def _empty_value(volume: Volume, scale: IntensityScale) -> float | None:
     """Return the normalised value around the patient: that of the volume's eight corners, if they agree."""
     corners = volume.voxels[:: max(1, volume.voxels.shape[0] - 1)][:, [0, 0, -1, -1], [0, -1, 0, -1]]
     return float(scale.normalise(corners[:1, 0])[0]) if (corners == corners.flat[0]).all() else None

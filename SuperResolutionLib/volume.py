@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class Volume:
 
     voxels: np.ndarray
     ijk_to_ras: np.ndarray
-    modality: Optional[str] = None
+    modality: str | None = None
 
     def __post_init__(self):
         voxels = np.asarray(self.voxels).view()
@@ -61,7 +60,7 @@ class Volume:
         return bool(np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3)
 
     def ras_bounds(self) -> np.ndarray:
-        """Return ``[[R, A, S] lowest, [R, A, S] highest]`` in mm of the box that the voxels (not their centres) fill."""
+        """Return ``[lowest R, A, S; highest R, A, S]`` in mm of the box that the voxels (not their centres) fill."""
         ends = [(-0.5, size - 0.5) for size in self.dimensions]
         corners = np.array([(*corner, 1.0) for corner in itertools.product(*ends)]) @ self.ijk_to_ras.T
         return np.stack([corners[:, :3].min(axis=0), corners[:, :3].max(axis=0)])

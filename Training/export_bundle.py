@@ -62,9 +62,7 @@ def export_bundle(checkpoint: Path, folder: Path, description: str, training: st
         "intended_use": "Research only; not for diagnosis",
         "network_data_format": {
             "inputs": {"image": {**image, "value_range": [0, 1], "spatial_shape": ["*", "*"]}},
-            "outputs": {
-                "pred": {**image, "value_range": [0, 1], "spatial_shape": [f"{factor}*n", f"{factor}*n"]}
-            },
+            "outputs": {"pred": {**image, "value_range": [0, 1], "spatial_shape": [f"{factor}*n", f"{factor}*n"]}},
         },
         "super_resolution": {
             "axes": "slice plane",

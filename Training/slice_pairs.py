@@ -111,9 +111,7 @@ class PairSampler:
             coarse = images[index, top : top + size, left : left + size].float()
             if coarse.std() > 0.05:
                 break
-        fine = stack.fine[
-            index, factor * top : factor * (top + size), factor * left : factor * (left + size)
-        ].float()
+        fine = stack.fine[index, factor * top : factor * (top + size), factor * left : factor * (left + size)].float()
         if random.random() < self.degradation.noisy_share:
             sigma = random.uniform(0, self.degradation.largest_noise)
             coarse = add_rician_noise(coarse - stack.zero, sigma, self.generator) + stack.zero

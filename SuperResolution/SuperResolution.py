@@ -1,0 +1,265 @@
+"""3D Slicer module: upscale a volume with a super-resolution network. The parts are in SuperResolutionWidgets."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import unittest
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+if importlib.util.find_spec("SuperResolutionLib") is None:
+    # A source checkout: Slicer has put this file's folder on the path, and the engine lies beside that folder.
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.Forecast import Forecast
+from SuperResolutionWidgets.Installer import Installer
+from SuperResolutionWidgets.ModelCatalog import ModelCatalog
+from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
+from SuperResolutionWidgets.Panel import Panel
+from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
+from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.SlicerPackages import SlicerPackages
+from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
+from SuperResolutionWidgets.UpscaleJob import UpscaleJob
+
+
+class SuperResolution(ScriptedLoadableModule):
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("Super Resolution")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["The SuperResolution contributors"]
+        self.parent.helpText = _(
+            "Makes a finer volume of an MRI volume: a neural network predicts what lies between the voxels, and the"
+            " result still agrees with what the scanner measured. Choose a volume and click <b>Upscale</b>.<br><br>"
+            "The result is a prediction, for research only: do not use it for diagnosis.<br><br>"
+            'See <a href="https://github.com/SuperResolutionSlicer/SlicerSuperResolution">the documentation</a>.'
+        )
+        self.parent.acknowledgementText = _(
+            "The network follows SRGAN-D and ESRGAN. Built with PyTorch, MONAI and 3D Slicer."
+        )
+
+
+class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Ties the panel to the application: its scene, its module life cycle, its parameter node."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.panel = None
+        self._parameterNode = None
+        self._guiTag = None
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/SuperResolution.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = SuperResolutionLogic()
+        self.panel = Panel(
+            self.ui,
+            startJob=self._newJob,
+            installer=self.logic.installer,
+            placement=ResultPlacement(),
+            models=ModelCatalog(),
+            devices=DeviceCatalog(),
+            forecast=Forecast(),
+        )
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.initializeParameterNode()
+
+    def cleanup(self):
+        if self.panel is not None:
+            self.panel.stop()
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self):
+        self.initializeParameterNode()
+
+    def exit(self):
+        # A run goes on while the user works in another module.
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event):
+        self.panel.stop()
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event):
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onReload(self):
+        for name in [n for n in sys.modules if n.split(".")[0] in ("SuperResolutionWidgets", "SuperResolutionLib")]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def initializeParameterNode(self):
+        self.setParameterNode(self.logic.getParameterNode())
+        if not self._parameterNode.inputVolume:
+            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+
+    def setParameterNode(self, parameterNode):
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._guiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+        self._parameterNode = parameterNode
+        if self._parameterNode:
+            self._guiTag = self._parameterNode.connectGui(self.ui)
+            self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+        if self.panel is not None:
+            self.panel.setParameters(self._parameterNode)
+
+    def _onParametersModified(self, caller=None, event=None):
+        self.panel.refresh()
+
+    def _newJob(self, onProgress, onFinished):
+        return UpscaleJob(QtWorkerProcess(), onProgress, onFinished, temporaryPath=slicer.app.temporaryPath)
+
+
+class SuperResolutionLogic(ScriptedLoadableModuleLogic):
+    """Upscaling from Python, without the panel.
+
+    Example::
+
+        logic = slicer.util.getModuleLogic("SuperResolution")
+        fineNode = logic.upscale(slicer.util.getNode("MRHead"), factor=4)
+    """
+
+    def __init__(self, engine=runEngine):
+        ScriptedLoadableModuleLogic.__init__(self)
+        self._nodeUpscaler = NodeUpscaler(engine)
+        self.installer = Installer(SlicerPackages(), Path(__file__).parent / "Resources" / "requirements.txt")
+
+    def getParameterNode(self):
+        return SuperResolutionParameterNode(super().getParameterNode())
+
+    def install(self):
+        """Install the Python packages that upscaling needs, after asking; raises InstallError, one sentence."""
+        self.installer.ensure()
+
+    def upscale(self, inputNode, factor=4, outputNode=None, show=True, progress=None, cancelled=None, **options):
+        """Return a volume node that holds ``inputNode`` upscaled. It runs in this process and blocks; nothing is asked.
+
+        Args:
+            inputNode: a scalar volume node; it is not changed.
+            factor: 2 or 4 for the slice plane, or one factor per axis i, j, k, as in ``(2, 2, 1)``.
+            outputNode: the scalar volume node to fill; None makes a new one, ``<input> SR x4``.
+            show: whether the slice views show the result.
+            progress: called as ``progress(done, total, message)``.
+            cancelled: polled; return True to stop.
+            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``: ``model``, ``detail``,
+                ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups ROI node.
+
+        Raises:
+            SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.
+            SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
+        """
+        return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, **options)
+
+
+class SuperResolutionTest(ScriptedLoadableModuleTest):
+    """Runs in Slicer, without a network connection and without installing anything."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        result = unittest.TestResult()
+        for name in sorted(name for name in dir(self) if name.startswith("test_")):
+            SuperResolutionTest(name).run(result)
+        for test, reason in result.skipped:
+            print(f"Skipped {test}: {reason}")
+        problems = [trace for _test, trace in result.errors + result.failures]
+        if problems:
+            raise AssertionError("\n".join(problems))
+
+    def test_upscale_makes_a_finer_volume_in_the_same_place(self):
+        inputNode = self._volume()
+        before = slicer.util.arrayFromVolume(inputNode).copy()
+        node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
+        self.assertEqual(node.GetName(), "Phantom SR x2")
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+        bounds, inputBounds = [0.0] * 6, [0.0] * 6
+        node.GetRASBounds(bounds)
+        inputNode.GetRASBounds(inputBounds)
+        np.testing.assert_allclose(bounds, inputBounds, atol=1e-6)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(inputNode), before)
+        self.assertEqual(node.GetDisplayNode().GetWindow(), inputNode.GetDisplayNode().GetWindow())
+
+    def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
+        from SuperResolutionLib.errors import Cancelled
+
+        inputNode = self._volume()
+        count = slicer.mrmlScene.GetNumberOfNodes()
+        with self.assertRaises(Cancelled):
+            SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, cancelled=lambda: True)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
+
+    def test_bad_input_is_refused_in_one_sentence(self):
+        from SuperResolutionLib.errors import InputError
+
+        logic = SuperResolutionLogic(engine=_repeatVoxels)
+        empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+        labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+        for node in (None, empty, labels):
+            with self.assertRaises(InputError):
+                logic.upscale(node)
+
+    def test_the_panel_follows_its_parameter_node(self):
+        inputNode = self._volume()
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        widget.logic.getParameterNode().inputVolume = inputNode
+        self.assertTrue(widget.ui.upscaleButton.enabled)
+        self.assertIn("voxels at", widget.ui.forecastLabel.text)
+        widget.ui.purposeComboBox.setCurrentIndex(0)
+        self.assertIn("48\u00a0×\u00a040\u00a0×\u00a06", widget.ui.forecastLabel.text)
+
+    def test_the_engine_upscales_where_it_is_installed(self):
+        try:
+            import SuperResolutionLib.upscaling  # noqa: F401
+        except ImportError as error:
+            self.skipTest(f"the engine's packages are not installed: {error}")
+        node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+
+    def _volume(self):
+        k, j, i = np.mgrid[0:6, 0:20, 0:24]
+        voxels = (1000 * np.exp(-((i - 12.0) ** 2 + (j - 10.0) ** 2) / 40) + 10 * k).astype(np.int16)
+        matrix = np.array([[-0.9, 0, 0, 11], [0, -0.9, 0, 7], [0, 0, 3.0, -9], [0, 0, 0, 1]])
+        return slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name="Phantom")
+
+
+def _repeatVoxels(volume, options, progress, cancelled):
+    """Stands in for the engine, whose packages the test machine may lack: nearest-neighbour upscaling."""
+    from types import SimpleNamespace
+
+    from SuperResolutionLib.errors import Cancelled
+    from SuperResolutionLib.volume import Volume, refined_matrix
+
+    if cancelled():
+        raise Cancelled
+    factors = (options["factor"], options["factor"], 1)
+    voxels = volume.voxels.repeat(factors[1], axis=1).repeat(factors[0], axis=2)
+    progress(1, 1, "Upscaling")
+    report = {"model": "nearest", "factors_ijk": list(factors), "device": "cpu", "warnings": []}
+    return SimpleNamespace(volume=Volume(voxels, refined_matrix(volume.ijk_to_ras, factors)), report=report)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from SuperResolutionLib.errors import InputError
+
+from .ResultPlacement import ResultPlacement
+from .VolumeNodes import regionFromRoi, volumeFromNode
+
+
+def runEngine(volume, options: dict, progress, cancelled):
+    """Run ``SuperResolutionLib.upscaling.upscale`` on a Volume; ``options`` are the fields of ``UpscaleRequest``.
+
+    Raises:
+        InputError: also where PyTorch or another package that the engine needs is not installed.
+    """
+    try:
+        from SuperResolutionLib.upscaling import UpscaleRequest, upscale
+    except ImportError as error:
+        raise InputError(
+            f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
+        ) from error
+    return upscale(volume, UpscaleRequest(**options), progress=progress, cancelled=cancelled)
+
+
+class NodeUpscaler:
+    """Upscales a volume node in this process and places the result in the scene."""
+
+    def __init__(self, engine=runEngine, placement=None):
+        self._engine = engine
+        self._placement = placement or ResultPlacement()
+
+    def upscale(self, inputNode, factor=4, outputNode=None, show=True, progress=None, cancelled=None, **options):
+        """Return the volume node that holds ``inputNode`` upscaled; see ``SuperResolutionLogic.upscale``."""
+        volume = volumeFromNode(inputNode)
+        self._placement.checkOutputNode(outputNode, inputNode)
+        if hasattr(options.get("region"), "GetObjectBounds"):
+            options["region"] = regionFromRoi(options["region"], inputNode)
+        result = self._engine(
+            volume,
+            {"factor": factor, **options},
+            progress or (lambda done, total, message: None),
+            cancelled or (lambda: False),
+        )
+        name = self._placement.nameFor(inputNode, factor)
+        return self._placement.place(result.volume, result.report, inputNode, name, outputNode, show)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+from .Purpose import Purpose
+from .Quality import Quality
+
+
+@parameterNodeWrapper
+class SuperResolutionParameterNode:
+    """The user's choices, saved with the scene.
+
+    Attributes:
+        inputVolume: the volume to upscale.
+        outputVolume: the volume to fill; None makes a new one.
+        purpose, quality: see the enumerations.
+        model: an installed model's name; "" lets the engine choose.
+        detail: 0 (fidelity) to 1 (perceptual); used where the model has both weight sets.
+        detailModel: name of the model that ``detail`` was set for.
+        region: only this box is upscaled; None upscales everything.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    outputVolume: vtkMRMLScalarVolumeNode
+    purpose: Purpose = Purpose.TIMES_4
+    quality: Quality = Quality.STANDARD
+    model: str = ""
+    detail: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
+    detailModel: str = ""
+    region: vtkMRMLMarkupsROINode
+    device: str = "auto"

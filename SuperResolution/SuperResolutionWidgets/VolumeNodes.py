@@ -1,0 +1,69 @@
+"""From MRML nodes to what the engine takes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+
+from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.volume import Volume
+
+
+def volumeFromNode(node) -> Volume:
+    """Return the node's voxels, which share the node's memory, and their place below the node's parent transform.
+
+    Raises:
+        InputError: no node, not a grey-scale scalar volume, no voxels, or 64-bit integers (Slicer cannot show those).
+    """
+    if node is None:
+        raise InputError("No input volume is chosen; choose the volume to upscale.")
+    if node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise InputError(f"{node.GetName()} is a label map; choose a grey-scale volume.")
+    # Colour, vector and tensor volumes are subclasses of the scalar volume.
+    if node.GetClassName() != "vtkMRMLScalarVolumeNode":
+        raise InputError(f"{node.GetName()} is not a grey-scale volume; choose a scalar volume.")
+    image = node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        raise InputError(f"{node.GetName()} holds no voxels; load its image, or choose another volume.")
+    if image.GetNumberOfScalarComponents() > 1:
+        raise InputError(f"{node.GetName()} has several components per voxel; choose a grey-scale volume.")
+    voxels = slicer.util.arrayFromVolume(node)
+    if voxels.dtype.kind in "iu" and voxels.dtype.itemsize == 8:
+        raise InputError(f"{node.GetName()} holds 64-bit integers; convert it with Cast Scalar Volume first.")
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return Volume(voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node))
+
+
+def _modality(node):
+    # Not GetSubjectHierarchyNode, which makes one where there is none.
+    hierarchy = node.GetScene().GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode") if node.GetScene() else None
+    item = hierarchy.GetItemByDataNode(node) if hierarchy else 0
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    return (hierarchy.GetItemAttribute(item, name) or None) if item else None
+
+
+def regionFromRoi(roiNode, volumeNode) -> tuple[float, ...]:
+    """Return the box around a markups ROI as R, A, S, R, A, S in mm, below the volume's parent transform.
+
+    A rotated ROI, or one under another transform than the volume, gives the upright box around its corners.
+
+    Raises:
+        InputError: the ROI has no extent yet.
+    """
+    bounds = [0.0] * 6
+    roiNode.GetObjectBounds(bounds)
+    if any(low >= high for low, high in zip(bounds[::2], bounds[1::2])):
+        raise InputError(f"The region {roiNode.GetName()} is empty; place its box, or choose no region.")
+    worldToVolume = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, volumeNode.GetParentTransformNode(), worldToVolume)
+    corners = []
+    for corner in itertools.product(*zip(bounds[::2], bounds[1::2])):
+        world = roiNode.GetObjectToWorldMatrix().MultiplyPoint((*corner, 1.0))[:3]
+        corners.append(worldToVolume.TransformPoint(world))
+    corners = np.array(corners)
+    return (*map(float, corners.min(axis=0)), *map(float, corners.max(axis=0)))

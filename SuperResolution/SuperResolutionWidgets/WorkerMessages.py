@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Callable
+
+
+class WorkerMessages:
+    """Understands what a worker writes: JSON events on standard output, a log on standard error."""
+
+    LOG_LINES = 200
+
+    def __init__(self, onProgress: Callable[[int, int, str], None]):
+        self._onProgress = onProgress
+        self._decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in range(2)]
+        self._unfinished = ""
+        self._log = ""
+        self.result: dict | None = None
+        self.error: dict | None = None
+
+    def addOutput(self, data: bytes) -> None:
+        """Take bytes of standard output, cut anywhere, and act on each whole line."""
+        *lines, self._unfinished = (self._unfinished + self._decoders[0].decode(data)).split("\n")
+        for line in lines:
+            self._act(line)
+
+    def addErrorOutput(self, data: bytes) -> None:
+        """Take bytes of standard error, cut anywhere; the last ``LOG_LINES`` lines are kept."""
+        self._log = "\n".join((self._log + self._decoders[1].decode(data)).split("\n")[-self.LOG_LINES :])
+
+    def lastLines(self, count: int) -> str:
+        """Return the last lines that are not blank of the log."""
+        return "\n".join([line.rstrip() for line in self._log.split("\n") if line.strip()][-count:])
+
+    def _act(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, KeyError, TypeError):
+            # A library that prints; it belongs to the log.
+            self._log += line + "\n"
+            return
+        if kind == "progress":
+            self._onProgress(event["done"], event["total"], event["message"])
+        elif kind == "result":
+            self.result = event
+        elif kind == "error":
+            self.error = event

@@ -1,0 +1,103 @@
+"""The Slicer module under Slicer's real scene (the package slicer-core), its real .ui, and stand-ins for the rest."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "SuperResolution"), str(ROOT)]
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture
+def scene():
+    """A fresh MRML scene with colour tables, as ``slicer.mrmlScene``."""
+    slicer = pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core, which needs Python 3.11")
+    scene = slicer.vtkMRMLScene()
+    slicer.mrmlScene = scene
+    application = slicer.vtkSlicerApplicationLogic()
+    application.SetMRMLScene(scene)
+    colours = slicer.vtkMRMLColorLogic()
+    colours.SetMRMLScene(scene)
+    yield scene
+    scene.Clear(True)
+
+
+OBLIQUE = np.array([[-0.72, 0.2, 0.4, 30.0], [0.18, 0.88, -0.3, -20.0], [-0.1, 0.02, 2.9, 15.0], [0, 0, 0, 1.0]])
+
+
+def orthogonal(matrix, spacing):
+    axes, _ = np.linalg.qr(matrix[:3, :3])
+    matrix = matrix.copy()
+    matrix[:3, :3] = axes * spacing
+    return matrix
+
+
+@pytest.fixture
+def phantom(scene):
+    """A volume node: int16, 24 x 20 x 6 voxels of 0.8 x 0.9 x 3 mm, oblique, a bright disc that grows by slice."""
+    import slicer.util
+
+    k, j, i = np.mgrid[0:6, 0:20, 0:24]
+    voxels = (40 + 900 / (1 + np.exp(np.hypot(i - 12, j - 9) - 4 - 0.5 * k))).astype(np.int16)
+    matrix = orthogonal(OBLIQUE, [0.8, 0.9, 3.0])
+    return slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name="Phantom")
+
+
+@pytest.fixture
+def nearest():
+    """An engine whose networks repeat voxels; see ``NodeUpscaler``. ``nearest.options`` is what it was last asked."""
+    from types import SimpleNamespace
+
+    from SuperResolutionLib.errors import Cancelled
+    from SuperResolutionLib.volume import Volume, refined_matrix
+
+    class Nearest:
+        def __call__(self, volume, options, progress, cancelled):
+            self.options = options
+            for step in range(4):
+                progress(step, 4, "Upscaling")
+                if cancelled():
+                    raise Cancelled
+            factors = options["factor"]
+            factors = factors if isinstance(factors, tuple) else (factors, factors, 1)
+            voxels = volume.voxels
+            for axis, factor in zip((2, 1, 0), factors):
+                voxels = voxels.repeat(factor, axis=axis)
+            report = {
+                "program": "SuperResolution 0",
+                "model": "nearest",
+                "model_sha256": "00ff",
+                "detail": 0.0,
+                "factors_ijk": list(factors),
+                "device": "cpu",
+                "seconds": 0.1,
+                "warnings": [],
+            }
+            return SimpleNamespace(volume=Volume(voxels, refined_matrix(volume.ijk_to_ras, factors)), report=report)
+
+    return Nearest()
+
+
+@pytest.fixture
+def contents(scene):
+    """A function that returns all that a failed run might leave in the scene: nodes and hierarchy items."""
+    import slicer
+    import vtk
+
+    def list_contents():
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+        items = vtk.vtkIdList()
+        hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
+        nodes = sorted(scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes()))
+        return nodes, sorted(items.GetId(n) for n in range(items.GetNumberOfIds()))
+
+    return list_contents

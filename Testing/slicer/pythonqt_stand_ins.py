@@ -1,0 +1,201 @@
+"""The module's real .ui under PySide6: stand-ins for Slicer's and CTK's widgets, and PythonQt's way to speak to Qt."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+
+from PySide6 import QtCore, QtWidgets
+from PySide6.QtUiTools import QUiLoader
+
+UI_FILE = Path(__file__).resolve().parents[2] / "SuperResolution" / "Resources" / "UI" / "SuperResolution.ui"
+
+
+class qMRMLWidget(QtWidgets.QWidget):
+    mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*")
+
+
+class qMRMLNodeComboBox(QtWidgets.QComboBox):
+    """Lists what it is told to; ``currentNode`` and ``setCurrentNode`` as in Slicer."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QtWidgets.QComboBox.AdjustToMinimumContentsLengthWithIcon)
+
+    @QtCore.Slot("vtkMRMLScene*")
+    def setMRMLScene(self, scene):
+        """Present so that the .ui's connection from the top widget is made."""
+
+    def setCurrentNode(self, node):
+        if node is None:
+            self.setCurrentIndex(-1)
+            return
+        if self.findData(node) < 0:
+            self.addItem(node.GetName(), node)
+        self.setCurrentIndex(self.findData(node))
+
+    def currentNode(self):
+        return self.currentData()
+
+    noneDisplay = QtCore.Property(
+        str, QtWidgets.QComboBox.placeholderText, lambda self, text: self.setPlaceholderText(text)
+    )
+
+
+class ctkCollapsibleButton(QtWidgets.QWidget):
+    """A heading over its contents, which are hidden while it is collapsed."""
+
+    contentsCollapsed = QtCore.Signal(bool)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._collapsed, self._text = False, ""
+        self.setContentsMargins(0, 24, 0, 0)
+
+    def _setCollapsed(self, collapsed):
+        self._collapsed = collapsed
+        for child in self.findChildren(QtWidgets.QWidget):
+            child.setVisible(not collapsed)
+        self.setMaximumHeight(26 if collapsed else 10_000)
+        self.contentsCollapsed.emit(collapsed)
+
+    def _setText(self, text):
+        self._text = text
+
+    def sizeHint(self):
+        return QtCore.QSize(80, 26) if self._collapsed else super().sizeHint()
+
+    def minimumSizeHint(self):
+        return QtCore.QSize(80, 26) if self._collapsed else super().minimumSizeHint()
+
+    def paintEvent(self, event):
+        from PySide6 import QtGui
+
+        painter = QtGui.QPainter(self)
+        painter.fillRect(0, 0, self.width(), 22, self.palette().color(QtGui.QPalette.Button))
+        painter.drawText(8, 16, ("▸ " if self._collapsed else "▾ ") + self._text)
+
+    collapsed = QtCore.Property(bool, lambda self: self._collapsed, _setCollapsed)
+    text = QtCore.Property(str, lambda self: self._text, _setText)
+
+
+class ctkSliderWidget(QtWidgets.QWidget):
+    """A slider with a spin box."""
+
+    valueChanged = QtCore.Signal(float)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._slider = QtWidgets.QSlider(QtCore.Qt.Horizontal)
+        self._box = QtWidgets.QDoubleSpinBox()
+        layout.addWidget(self._slider)
+        layout.addWidget(self._box)
+        self._box.valueChanged.connect(self.valueChanged)
+
+    value = QtCore.Property(float, lambda self: self._box.value(), lambda self, value: self._box.setValue(value))
+    decimals = QtCore.Property(int, lambda self: self._box.decimals(), lambda self, n: self._box.setDecimals(n))
+
+
+STAND_INS = (qMRMLWidget, qMRMLNodeComboBox, ctkCollapsibleButton, ctkSliderWidget)
+
+
+def load_panel():
+    """Return the top widget of SuperResolution.ui and the namespace that ``childWidgetVariables`` would give."""
+    QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    loader = QUiLoader()
+    for stand_in in STAND_INS:
+        loader.registerCustomWidget(stand_in)
+    top = loader.load(str(UI_FILE))
+    ui = type("", (), {})()
+    for child in top.findChildren(QtWidgets.QWidget):
+        if child.objectName() and not child.objectName().startswith("qt_"):
+            setattr(ui, child.objectName(), PythonQtWidget(child))
+    return top, ui
+
+
+class PythonQtWidget:
+    """A PySide widget that behaves as under PythonQt: Qt properties are attributes, ``connect`` takes a signature."""
+
+    def __init__(self, widget):
+        self.__dict__["widget"] = widget
+
+    def _has_property(self, name):
+        return self.widget.metaObject().indexOfProperty(name) >= 0
+
+    def __getattr__(self, name):
+        return self.widget.property(name) if self._has_property(name) else getattr(self.widget, name)
+
+    def __setattr__(self, name, value):
+        if not self._has_property(name):
+            raise AttributeError(f"{self.widget.metaObject().className()} has no property {name}")
+        self.widget.setProperty(name, value)
+
+    def connect(self, signature, function):
+        if self.widget.metaObject().indexOfSignal(signature) < 0:
+            raise ValueError(f"{self.widget.metaObject().className()} has no signal {signature}")
+        getattr(self.widget, signature.split("(")[0]).connect(lambda *arguments: function(*arguments))
+
+
+class StandInParameters:
+    """What ``SuperResolutionParameterNode`` is to the panel: values that tell when they change, bound to the widgets
+    by the .ui's property SlicerParameterName."""
+
+    def __init__(self):
+        from SuperResolutionWidgets.Purpose import Purpose
+        from SuperResolutionWidgets.Quality import Quality
+
+        self.__dict__.update(
+            inputVolume=None,
+            outputVolume=None,
+            purpose=Purpose.TIMES_4,
+            quality=Quality.STANDARD,
+            model="",
+            detail=0.0,
+            detailModel="",
+            region=None,
+            device="auto",
+            _observers=[],
+        )
+
+    def __setattr__(self, name, value):
+        if name not in self.__dict__:
+            raise AttributeError(name)
+        if self.__dict__[name] is not value and self.__dict__[name] != value:
+            self.__dict__[name] = value
+            for observer in list(self._observers):
+                observer()
+
+    def connectGui(self, ui):
+        for widget in (entry.widget for entry in vars(ui).values()):
+            name = widget.property("SlicerParameterName")
+            if name:
+                self._bind(name, widget)
+
+    def _bind(self, name, widget):
+        if isinstance(widget, qMRMLNodeComboBox):
+            write, changed, read = widget.setCurrentNode, widget.currentIndexChanged, widget.currentNode
+        elif isinstance(widget, QtWidgets.QComboBox):
+            members = list(type(getattr(self, name)))
+            assert issubclass(members[0].__class__, enum.Enum)
+            widget.addItems([member.label() for member in members])
+            changed = widget.currentIndexChanged
+
+            def write(value):
+                widget.setCurrentIndex(members.index(value))
+
+            def read():
+                return members[widget.currentIndex()]
+        else:
+            changed = widget.valueChanged
+
+            def write(value):
+                widget.value = value
+
+            def read():
+                return widget.value
+
+        write(getattr(self, name))
+        changed.connect(lambda *_: setattr(self, name, read()))
+        self._observers.append(lambda: write(getattr(self, name)))

@@ -1,0 +1,64 @@
+"""The ``WorkerProcess`` without Qt: the tests pump its messages where Slicer has its event loop."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+
+from SuperResolutionWidgets.processTree import killProcessTree
+from SuperResolutionWidgets.workerEnvironment import workerEnvironment
+
+
+class SubprocessWorker:
+    """Starts ``command ARGUMENTS``, by default the real command line."""
+
+    def __init__(self, command=(sys.executable, "-m", "SuperResolutionLib")):
+        self._command = command
+        self.events = queue.Queue()
+        self.process = None
+
+    def start(self, arguments, onOutput, onErrorOutput, onFinished):
+        self.arguments = arguments
+        environment = {**os.environ, **workerEnvironment(dict(os.environ)), "OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [*self._command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
+        pipes = [(self.process.stdout, onOutput), (self.process.stderr, onErrorOutput)]
+        readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
+        for reader in readers:
+            reader.start()
+        threading.Thread(target=self._wait, args=(readers, onFinished), daemon=True).start()
+
+    def _read(self, pipe, callback):
+        while data := pipe.read1(7):  # few bytes, so that letters and lines are cut
+            self.events.put((callback, data))
+
+    def _wait(self, readers, on_finished):
+        for reader in readers:
+            reader.join()
+        self.events.put((on_finished, self.process.wait()))
+
+    def kill(self):
+        if self.process is not None:
+            killProcessTree(self.process.pid)
+            self.process.wait(timeout=10)
+        self.events = queue.Queue()
+
+    def pump(self, until, seconds=60):
+        """Deliver messages on this thread until ``until()`` is true; fail after ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < deadline, "the worker took too long"
+            try:
+                callback, argument = self.events.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            callback(argument)
+
+
+def alive(pid):
+    """Whether a process runs (one that has ended but was not yet waited for does not)."""
+    listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], stdout=subprocess.PIPE, text=True)
+    return listing.stdout.strip() not in ("", "Z", "Zs", "Z+")

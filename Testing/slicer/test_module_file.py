@@ -1,0 +1,96 @@
+"""SuperResolution.py itself, under stand-ins for what only the application has; its own Slicer test runs here too."""
+
+import importlib.util
+import sys
+import types
+import unittest
+
+import pytest
+
+pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
+import slicer.util  # noqa: E402
+
+
+class _Base:
+    def __init__(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def module(root, scene, monkeypatch):
+    def stand_in(name, **contents):
+        made = types.ModuleType(name)
+        vars(made).update(contents)
+        monkeypatch.setitem(sys.modules, name, made)
+
+    stand_in("qt")
+    stand_in("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text)
+    stand_in(
+        "slicer.ScriptedLoadableModule",
+        ScriptedLoadableModule=type("ScriptedLoadableModule", (_Base,), {}),
+        ScriptedLoadableModuleWidget=type("ScriptedLoadableModuleWidget", (_Base,), {}),
+        ScriptedLoadableModuleLogic=type("ScriptedLoadableModuleLogic", (_Base,), {}),
+        ScriptedLoadableModuleTest=unittest.TestCase,
+    )
+    stand_in("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda cls: cls, WithinRange=lambda *limits: limits)
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        monkeypatch.delitem(sys.modules, name)
+    spec = importlib.util.spec_from_file_location("SuperResolution", root / "SuperResolution/SuperResolution.py")
+    loaded = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+NEEDS_THE_APPLICATION = {"test_the_panel_follows_its_parameter_node"}
+
+
+def test_the_modules_own_tests_pass_with_slicers_scene(module):
+    names = [
+        n for n in unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest) if n not in NEEDS_THE_APPLICATION
+    ]
+    assert len(names) == 4
+    result = unittest.TestResult()
+    unittest.TestSuite(map(module.SuperResolutionTest, names)).run(result)
+    assert result.testsRun == 4
+    assert not result.skipped
+    assert not result.errors + result.failures, (result.errors + result.failures)[0][1]
+
+
+def test_the_modules_own_tests_can_fail(module, monkeypatch):
+    def changed(self, *arguments, **options):
+        return slicer.util.addVolumeFromArray(__import__("numpy").zeros((2, 2, 2)), name="Wrong")
+
+    monkeypatch.setattr(module.SuperResolutionLogic, "upscale", changed)
+    for name in (
+        "test_upscale_makes_a_finer_volume_in_the_same_place",
+        "test_a_cancelled_run_leaves_the_scene_as_it_was",
+    ):
+        result = unittest.TestResult()
+        module.SuperResolutionTest(name).run(result)
+        assert result.failures, name
+
+
+def test_the_module_has_a_title_a_category_and_a_warning(module):
+    parent = types.SimpleNamespace()
+    shell = module.SuperResolution.__new__(module.SuperResolution)
+    shell.parent = parent
+    shell.__init__(parent)
+    assert parent.title == "Super Resolution"
+    assert parent.categories == ["Filtering"]
+    assert "not use it for diagnosis" in parent.helpText
+
+
+def test_a_source_checkout_finds_the_engine_beside_the_module(root):
+    import subprocess
+
+    code = (
+        f"import sys; sys.path.insert(0, {str(root / 'SuperResolution')!r})\n"
+        f"source = open({str(root / 'SuperResolution/SuperResolution.py')!r}, encoding='utf-8').read()\n"
+        "start = source.index('if importlib.util.find_spec'); end = source.index('from SuperResolutionWidgets')\n"
+        "import importlib.util; from pathlib import Path\n"
+        f"__file__ = {str(root / 'SuperResolution/SuperResolution.py')!r}\n"
+        "exec(source[start:end]); import SuperResolutionLib; print(SuperResolutionLib.__file__)"
+    )
+    answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == str(root / "SuperResolutionLib" / "__init__.py"), answer.stderr

@@ -1,0 +1,132 @@
+"""What the extension's package holds, and the Extensions Index's rules that a script can check."""
+
+import ast
+import re
+import struct
+import sys
+
+import pytest
+
+ALLOWED = {"slicer", "vtk", "qt", "ctk", "numpy", "SimpleITK"}
+OWN = {"SuperResolutionLib", "SuperResolutionWidgets"}
+
+
+def listed(cmake, variable):
+    body = re.search(rf"set\({variable}\n(.*?)\)", cmake, re.DOTALL).group(1)
+    name = re.search(r"set\(MODULE_NAME (\w+)\)", cmake).group(1)
+    return sorted(body.replace("${MODULE_NAME}", name).split())
+
+
+def on_disk(folder, keep):
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.name != "CMakeLists.txt" and keep(path)
+    )
+
+
+@pytest.mark.parametrize("name", ["SuperResolution", "SuperResolutionLib"])
+def test_every_file_is_listed_in_cmake_and_every_listed_file_is_there(root, name):
+    folder = root / name
+    cmake = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert listed(cmake, "MODULE_PYTHON_SCRIPTS") == on_disk(folder, lambda path: path.suffix == ".py")
+    assert listed(cmake, "MODULE_PYTHON_RESOURCES") == on_disk(folder, lambda path: path.suffix != ".py")
+
+
+def test_the_engine_is_installed_in_a_folder_of_its_own(root):
+    assert (
+        "WITH_SUBDIR"
+        in (root / "SuperResolutionLib/CMakeLists.txt").read_text(encoding="utf-8").split("slicerMacro")[1]
+    )
+    assert "WITH_SUBDIR" not in (root / "SuperResolution/CMakeLists.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def extension(root):
+    cmake = (root / "CMakeLists.txt").read_text(encoding="utf-8")
+    return cmake, dict(re.findall(r'^set\(EXTENSION_(\w+) "([^"\n]*)"\)$', cmake, re.MULTILINE))
+
+
+def test_the_extension_describes_itself(extension):
+    cmake, fields = extension
+    assert re.search(r"^project\(SuperResolution\)$", cmake, re.MULTILINE)
+    wanted = {"HOMEPAGE", "CATEGORY", "CONTRIBUTORS", "DESCRIPTION", "ICONURL", "SCREENSHOTURLS", "DEPENDS"}
+    assert set(fields) == wanted
+    assert fields["CATEGORY"] == "Filtering"
+    assert fields["DEPENDS"] == "PyTorch"
+
+
+def test_pictures_are_linked_as_raw_files(extension, root):
+    _, fields = extension
+    for key in ("ICONURL", "SCREENSHOTURLS"):
+        assert re.fullmatch(r"https://raw\.githubusercontent\.com/\S+\.png", fields[key])
+    assert (root / fields["ICONURL"].split("/main/")[1]).is_file()
+
+
+def test_both_modules_are_built(extension):
+    cmake, _ = extension
+    order = [
+        cmake.index(step)
+        for step in (
+            "find_package(Slicer REQUIRED)",
+            "include(${Slicer_USE_FILE})",
+            "add_subdirectory(SuperResolution)",
+            "add_subdirectory(SuperResolutionLib)",
+            "include(${Slicer_EXTENSION_GENERATE_CONFIG})",
+            "include(${Slicer_EXTENSION_CPACK})",
+        )
+    ]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize("path", ["SuperResolution.png", "SuperResolution/Resources/Icons/SuperResolution.png"])
+def test_the_icon_is_a_png_of_128_pixels(root, path):
+    content = (root / path).read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", content[16:24]) == (128, 128)
+
+
+def sources(root):
+    return sorted((root / "SuperResolution").rglob("*.py"))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="Python tells its own modules from 3.10 on")
+def test_nothing_third_party_is_imported_when_slicer_starts(root):
+    for path in sources(root):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import) and node.col_offset == 0:
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.col_offset == 0 and node.level == 0:
+                names = [node.module]
+            else:
+                continue
+            assert {name.split(".")[0] for name in names} <= ALLOWED | OWN | sys.stdlib_module_names, path
+
+
+def test_the_engine_parts_that_load_with_slicer_are_light():
+    import subprocess
+
+    code = (
+        "import sys, SuperResolutionLib.errors, SuperResolutionLib.volume, SuperResolutionLib.volume_files\n"
+        "print([name for name in ('torch', 'monai', 'safetensors', 'tqdm', 'matplotlib') if name in sys.modules])"
+    )
+    root = __file__.rsplit("Testing", 1)[0]
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert answer.stdout.strip() == "[]", answer.stderr
+
+
+def test_the_module_reads_on_python_3_9(root):
+    for path in sources(root):
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source, feature_version=(3, 9))
+        # Annotations such as ``str | None`` run on 3.9 only where they are not evaluated.
+        unions = any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.BitOr) for n in ast.walk(tree))
+        assert not unions or "from __future__ import annotations" in source, path
+
+
+def test_qt_is_needed_only_where_the_name_says_so(root):
+    importers = [
+        path.stem for path in sources(root) if re.search(r"^import (qt|ctk)\b", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert importers == ["QtWorkerProcess"]

@@ -1,0 +1,133 @@
+"""SuperResolution.ui as a file and as a rendered panel."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
+from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
+from pythonqt_stand_ins import UI_FILE, load_panel  # noqa: E402
+
+FIELDS = [
+    "inputSelector",
+    "outputSelector",
+    "purposeComboBox",
+    "modelComboBox",
+    "detailSlider",
+    "regionSelector",
+    "qualityComboBox",
+    "deviceComboBox",
+]
+SCRIPTED = [
+    *FIELDS,
+    "advancedCollapsibleButton",
+    "forecastLabel",
+    "upscaleButton",
+    "cancelButton",
+    "progressBar",
+    "statusLabel",
+]
+
+
+@pytest.fixture(scope="module")
+def form():
+    return ElementTree.parse(UI_FILE).getroot()
+
+
+def widgets(form):
+    return {widget.get("name"): widget for widget in form.iter("widget")}
+
+
+def value(widget, name):
+    found = next((p for p in widget.findall("property") if p.get("name") == name), None)
+    return None if found is None else found[0].text
+
+
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_scripts_find_the_widgets_by_their_names(form, name):
+    assert name in widgets(form)
+
+
+def test_every_widget_explains_itself(form):
+    silent = [name for name, widget in widgets(form).items() if not value(widget, "toolTip")]
+    assert silent == ["SuperResolution"]
+
+
+def test_every_field_is_reached_by_its_labels_underlined_letter(form):
+    labels = [w for w in widgets(form).values() if w.get("class") == "QLabel" and value(w, "buddy")]
+    assert {value(label, "buddy") for label in labels} == set(FIELDS)
+    texts = [value(w, "text") for w in [*labels, widgets(form)["upscaleButton"], widgets(form)["cancelButton"]]]
+    letters = [text[text.index("&") + 1].lower() for text in texts]
+    assert len(set(letters)) == len(letters)
+
+
+def test_the_tab_key_visits_every_field_and_button_from_top_to_bottom(form):
+    stops = [stop.text for stop in form.find("tabstops")]
+    inputs = [n for n in widgets(form) if n in SCRIPTED and not n.endswith("Label") and n != "progressBar"]
+    assert stops == inputs
+
+
+def test_the_saved_parameters_are_those_of_the_parameter_node(form, root):
+    bound = {value(w, "SlicerParameterName") for w in widgets(form).values()} - {None}
+    source = root / "SuperResolution/SuperResolutionWidgets/SuperResolutionParameterNode.py"
+    declared = {line.split(":")[0].strip() for line in source.read_text(encoding="utf-8").splitlines() if ": " in line}
+    assert bound <= declared
+    assert bound == {"inputVolume", "outputVolume", "purpose", "quality", "detail", "region"}
+
+
+def test_every_node_selector_gets_the_scene(form):
+    selectors = {n for n, w in widgets(form).items() if w.get("class") == "qMRMLNodeComboBox"}
+    receivers = [c for c in form.iter("connection") if c.find("signal").text == "mrmlSceneChanged(vtkMRMLScene*)"]
+    assert {c.find("receiver").text for c in receivers} == selectors
+    assert all(c.find("slot").text == "setMRMLScene(vtkMRMLScene*)" for c in receivers)
+
+
+def test_label_maps_and_colour_volumes_are_not_offered(form):
+    for name in ("inputSelector", "outputSelector"):
+        assert value(widgets(form)[name], "showChildNodeTypes") == "false"
+
+
+def test_no_output_means_a_new_volume(form):
+    output = widgets(form)["outputSelector"]
+    assert value(output, "noneEnabled") == "true"
+    assert value(output, "noneDisplay") == "Create new volume"
+
+
+def test_advanced_is_collapsed_at_first(form):
+    assert value(widgets(form)["advancedCollapsibleButton"], "collapsed") == "true"
+
+
+def test_custom_widgets_are_all_declared(form):
+    declared = {entry.find("class").text for entry in form.iter("customwidget")}
+    used = {widget.get("class") for widget in form.iter("widget")}
+    assert declared == {name for name in used if name.startswith(("qMRML", "ctk"))}
+
+
+@pytest.mark.parametrize("width", [300, 350, 600])
+def test_nothing_is_clipped(width):
+    top, ui = load_panel()
+    ui.purposeComboBox.addItem("Pixels 4 times finer (×4)")
+    ui.qualityComboBox.addItem("Best (8 times slower)")
+    ui.forecastLabel.text = "Result: 1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB"
+    ui.statusLabel.text = "The model mri-x4-compact was trained on MR, and this is CT. " * 2
+    ui.advancedCollapsibleButton.collapsed = False
+    top.resize(width, 700)
+    top.show()
+    QtWidgets.QApplication.processEvents()
+    assert top.width() == width
+    for child in top.findChildren(QtWidgets.QWidget):
+        if child.isVisible() and child.objectName() in vars(ui):
+            edge = child.mapTo(top, QtCore.QPoint(child.width(), child.height()))
+            assert edge.x() <= width, child.objectName()
+            _check_text(child)
+
+
+def _check_text(widget):
+    metrics = QtGui.QFontMetrics(widget.font())
+    if isinstance(widget, QtWidgets.QLabel) and widget.wordWrap():
+        assert widget.height() >= widget.heightForWidth(widget.width()), widget.objectName()
+    elif isinstance(widget, (QtWidgets.QLabel, QtWidgets.QPushButton)):
+        assert metrics.horizontalAdvance(widget.text().replace("&", "")) <= widget.width(), widget.objectName()
+    elif isinstance(widget, QtWidgets.QComboBox):
+        arrow = 28
+        assert metrics.horizontalAdvance(widget.currentText()) <= widget.width() - arrow, widget.objectName()

@@ -1,7 +1,7 @@
 """Model folders: find, check and load them. A folder is data: nothing in it is ever executed or unpickled.
 
 A folder follows MONAI's bundle layout. ``configs/metadata.json`` holds, beside MONAI's own keys, one block
-``super_resolution`` with the keys read in ``read_model``.
+``super_resolution`` with the keys read in ``read_model``. Descriptions are read without importing torch.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import safetensors
-import safetensors.torch
-import torch
+from typing import TYPE_CHECKING
 
 from .errors import InputError
-from .networks import NETWORKS
+
+if TYPE_CHECKING:
+    import torch
 
 BUNDLES = Path(__file__).parent / "Bundles"
 QUALITIES = ("fast", "standard", "best")
@@ -47,6 +46,11 @@ class Model:
     weights: dict[str, tuple[str, str]] = field(hash=False)
     held_band: float
 
+    @property
+    def has_detail(self) -> bool:
+        """Whether there are perceptual weights, so that ``detail`` can be chosen."""
+        return "perceptual" in self.weights
+
     def digest(self, detail: float) -> str:
         """Return the SHA-256 of the weights that ``detail`` uses, joined by ``+`` where two sets are blended."""
         return "+".join(self.weights[kind][1] for kind in self._kinds(detail))
@@ -54,7 +58,7 @@ class Model:
     def _kinds(self, detail: float) -> list[str]:
         if not 0 <= detail <= 1:
             raise InputError(f"Detail must lie between 0 and 1, not {detail:g}.")
-        if detail > 0 and "perceptual" not in self.weights:
+        if detail > 0 and not self.has_detail:
             raise InputError(f"The model {self.name} has fidelity weights only; set detail to 0.")
         return [kind for kind, share in (("fidelity", 1 - detail), ("perceptual", detail)) if share > 0]
 
@@ -67,14 +71,20 @@ class Model:
         Raises:
             InputError: a weight file is missing, has a wrong digest or does not fit the network.
         """
+        import torch
+
+        from .networks import NETWORKS
+
         kinds = self._kinds(detail)
+        name, arguments = self.network
+        if name not in NETWORKS:
+            raise InputError(f"The model {self.name} asks for a network that this version does not have; update it.")
         shares = {"fidelity": 1 - detail, "perceptual": detail}
         blended: dict[str, torch.Tensor] = {}
         for kind in kinds:
             for key, tensor in self._read_weights(kind).items():
                 term = shares[kind] * tensor.float()
                 blended[key] = blended[key] + term if key in blended else term
-        name, arguments = self.network
         try:
             with torch.device("meta"):
                 network = NETWORKS[name](**arguments)
@@ -86,6 +96,9 @@ class Model:
         return network.eval().requires_grad_(False)
 
     def _read_weights(self, kind: str) -> dict[str, torch.Tensor]:
+        import safetensors
+        import safetensors.torch
+
         file, expected = self.weights[kind]
         path = self.folder / file
         try:
@@ -125,8 +138,8 @@ def read_model(folder: os.PathLike | str) -> Model:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{folder} is not a super-resolution model folder; see configs/metadata.json in it.") from None
-    if network[0] not in NETWORKS or not all(isinstance(v, (int, str)) for v in network[1].values()):
-        raise InputError(f"The model {folder.name} asks for a network that this version does not have; update it.")
+    if not all(isinstance(value, (int, str)) for value in network[1].values()):
+        raise InputError(f"The model {folder.name} has network arguments that are not numbers or words; do not use it.")
     if "fidelity" not in model.weights or model.quality not in QUALITIES[:2] or not 0 < model.held_band <= 1:
         raise InputError(f"The description of the model {folder.name} is incomplete; get a fresh copy of the folder.")
     for file, _ in model.weights.values():

@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
+    upscale.add_argument("--no-compression", action="store_true", help="write OUT faster and larger")
     _add_engine_options(upscale)
     upscale.set_defaults(run=_upscale)
 
@@ -199,8 +200,8 @@ def _upscale(options, progress, stop) -> int:
     result = upscale(volume, request, progress, stop)
     report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
     if options.uncertainty:
-        write_volume(result.uncertainty, options.uncertainty)
-    write_volume(result.volume, options.output)
+        write_volume(result.uncertainty, options.uncertainty, not options.no_compression)
+    write_volume(result.volume, options.output, not options.no_compression)
     if options.report:
         _write_text(Path(options.report), json.dumps(report, indent=2) + "\n")
     progress.result(str(options.output), report)
@@ -210,7 +211,7 @@ def _upscale(options, progress, stop) -> int:
 def _preview(options, progress, stop) -> int:
     from .figures import before_after
     from .interpolation import interpolate
-    from .planning import slice_axis
+    from .planning import plan_upscale
     from .upscaling import upscale
     from .volume_files import check_output_folder, read_volume
 
@@ -218,20 +219,16 @@ def _preview(options, progress, stop) -> int:
         raise InputError("A preview is a PNG picture; end its name in .png.")
     check_output_folder(options.picture)
     volume = read_volume(options.input)
-    across = slice_axis(volume)
-    if isinstance(options.factor, tuple) and 1 in options.factor:
-        across = options.factor.index(1)
-    count = volume.dimensions[across]
-    index = count // 2 if options.slice is None else options.slice
-    if not 0 <= index < count:
-        raise InputError(f"There is no slice {index}; choose 0 to {count - 1}.")
+    across = plan_upscale(volume, _request(options, factor=options.factor)).slice_axis
+    index = volume.dimensions[across] // 2 if options.slice is None else options.slice
+    request = _request(options, factor=options.factor, slices=(index, index))
+    result = upscale(volume, request, progress, stop)
     first, last = [0, 0, 0], list(volume.dimensions)
     first[across], last[across] = index, index + 1
-    corners = volume.cropped(tuple(first), tuple(last)).ras_bounds()
-    result = upscale(volume, _request(options, factor=options.factor, region=tuple(corners.ravel())), progress, stop)
     coarse = volume.cropped(tuple(first), tuple(last))
-    interpolated = interpolate(coarse, tuple(result.report["factors_ijk"]), "bspline")
-    before_after(coarse, interpolated, result.volume, options.picture)
+    before_after(
+        coarse, interpolate(coarse, tuple(result.report["factors_ijk"]), "bspline"), result.volume, options.picture
+    )
     print(f"{options.picture}: slice {index} of {options.input} by {result.report['model']}")
     return DONE
 

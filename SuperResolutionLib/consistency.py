@@ -23,12 +23,22 @@ class HeldBand:
 
     Attributes:
         width: the Gaussian's half-amplitude frequency, as a share of the input's Nyquist frequency.
-        noise: SD of the input's noise, normalised. A deviation below ``2 * noise`` is left: to match noisy voxels
-            would put their noise (and in air the Rician floor) back.
+        noise: SD of the input's noise, normalised. A deviation below twice the noise that passes the low-pass is
+            left: to match the input closer than that would put its noise back.
     """
 
     width: float
     noise: float = 0.0
+
+    @property
+    def tolerance(self) -> float:
+        """Twice the SD that white noise of SD ``noise`` has after the low-pass, normalised."""
+        return 2 * self.noise / (2 * math.sqrt(math.pi) * self._sigma)
+
+    @property
+    def _sigma(self) -> float:
+        # exp(-2 (pi sigma f)^2) = 1/2 at f = width / 2 cycles per voxel
+        return math.sqrt(2 * math.log(2)) / (math.pi * self.width)
 
     def deviation(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return, ``(N, 1, H, W)``, by how much ``result`` misses ``measured`` in the band."""
@@ -38,13 +48,12 @@ class HeldBand:
         """Return ``result`` ``(N, 1, factor * H, factor * W)`` with the band of ``measured`` ``(N, 1, H, W)``."""
         for _ in range(REPEATS):
             deviation = self.deviation(result, measured, factor)
-            beyond_noise = torch.sign(deviation) * (deviation.abs() - 2 * self.noise).clamp(min=0)
+            beyond_noise = torch.sign(deviation) * (deviation.abs() - self.tolerance).clamp(min=0)
             result = result + F.interpolate(beyond_noise, scale_factor=factor, mode="bicubic", align_corners=False)
         return result
 
     def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
-        # exp(-2 (pi sigma f)^2) = 1/2 at f = width / 2 cycles per voxel
-        sigma = math.sqrt(2 * math.log(2)) / (math.pi * self.width)
+        sigma = self._sigma
         for axis in (-2, -1):
             radius = min(math.ceil(3 * sigma), image.shape[axis] - 1)
             taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
@@ -60,12 +69,11 @@ def noise_level(slices: torch.Tensor) -> float:
     The median absolute Haar detail (Donoho and Johnstone 1994) sees anatomy as well as noise on coarse slices, so it
     is taken in each block of 16 x 16 voxels and the quietest tenth of the blocks that are not constant decides.
     """
-    detail = slices[..., ::2, ::2][..., : slices.shape[-2] // 2, : slices.shape[-1] // 2]
-    height, width = detail.shape[-2:]
-    corners = [slices[..., y : y + 2 * height : 2, x : x + 2 * width : 2] for y in (0, 1) for x in (0, 1)]
-    detail = (corners[0] - corners[1] - corners[2] + corners[3]).abs() / 2
+    height, width = (size // 2 for size in slices.shape[-2:])
     if min(height, width) < 8:
         return 0.0
+    corners = [slices[..., y : y + 2 * height : 2, x : x + 2 * width : 2] for y in (0, 1) for x in (0, 1)]
+    detail = (corners[0] - corners[1] - corners[2] + corners[3]).abs() / 2
     blocks = detail.unfold(-2, 8, 8).unfold(-2, 8, 8).reshape(-1, 64)
     levels = blocks.median(dim=1).values / 0.6745
     levels = levels[(blocks > 0).float().mean(dim=1) > 0.5]

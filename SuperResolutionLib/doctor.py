@@ -72,7 +72,7 @@ def _check_models() -> Iterator[Finding]:
         yield Finding("models", False, "none installed; install SuperResolution again")
     for model in models:
         try:
-            for detail in (0, 1) if "perceptual" in model.weights else (0,):
+            for detail in (0, 1) if model.has_detail else (0,):
                 model.load(detail)
         except InputError as error:
             yield Finding(f"model {model.name}", False, str(error))

@@ -1,6 +1,6 @@
 """A small real scan that needs no download: the head MRI slice that matplotlib ships as sample data.
 
-    python -m SuperResolutionLib.example example.nrrd
+python -m SuperResolutionLib.example example.nrrd
 """
 
 from __future__ import annotations

@@ -180,15 +180,24 @@ def _empty_value(volume: Volume, scale: IntensityScale) -> float | None:
 
 def _boxes(volume: Volume, plan: Plan, request: UpscaleRequest, halo: int) -> tuple[Volume, Volume]:
     """Return the part of the volume to compute and the part that was asked for; they differ by in-plane context."""
-    if request.region is None:
-        return volume, volume
-    if len(request.region) != 6 or not np.isfinite(request.region).all():
-        raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
-    first, last = volume.box_of_region(request.region)
+    first, last = (0, 0, 0), volume.dimensions
+    if request.region is not None:
+        if len(request.region) != 6 or not np.isfinite(request.region).all():
+            raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
+        first, last = volume.box_of_region(request.region)
+    if request.slices is not None:
+        first, last = list(first), list(last)
+        start, end = request.slices
+        if not first[plan.slice_axis] <= start <= end < last[plan.slice_axis]:
+            raise InputError(
+                f"There are no slices {start} to {end}; choose from {first[plan.slice_axis]} to"
+                f" {last[plan.slice_axis] - 1}."
+            )
+        first[plan.slice_axis], last[plan.slice_axis] = start, end + 1
     context = [0 if axis == plan.slice_axis else halo + CONTEXT for axis in range(3)]
     wide_first = tuple(max(0, low - margin) for low, margin in zip(first, context))
     wide_last = tuple(min(size, high + margin) for high, margin, size in zip(last, context, volume.dimensions))
-    return volume.cropped(wide_first, wide_last), volume.cropped(first, last)
+    return volume.cropped(wide_first, wide_last), volume.cropped(tuple(first), tuple(last))
 
 
 def _sample_slices(volume: Volume, plan: Plan, scale: IntensityScale, most: int = 16) -> torch.Tensor:

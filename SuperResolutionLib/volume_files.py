@@ -12,6 +12,7 @@ from .errors import InputError
 from .volume import Volume
 
 OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
+MODALITY = "0008|0060"
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -66,8 +67,8 @@ def _read_series(folder: Path) -> sitk.Image:
     except RuntimeError:
         raise InputError(f"The DICOM series in {folder} cannot be read; its slices differ or are damaged.") from None
     _check_slice_positions(reader, len(names), folder)
-    if reader.HasMetaDataKey(0, "0008|0060"):
-        image.SetMetaData("0008|0060", reader.GetMetaData(0, "0008|0060"))
+    if reader.HasMetaDataKey(0, MODALITY):
+        image.SetMetaData(MODALITY, reader.GetMetaData(0, MODALITY))
     return image
 
 
@@ -91,7 +92,7 @@ def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
         image = image[..., 0]
     if image.GetDimension() == 2:
         image = sitk.JoinSeries(image)
-    modality = image.GetMetaData("0008|0060").strip() if image.HasMetaDataKey("0008|0060") else None
+    modality = image.GetMetaData(MODALITY).strip() if image.HasMetaDataKey(MODALITY) else None
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
@@ -99,12 +100,14 @@ def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
 
 
 def image_from_volume(volume: Volume) -> sitk.Image:
-    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it."""
+    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality."""
     image = sitk.GetImageFromArray(volume.voxels)
     matrix = LPS_TO_RAS @ volume.ijk_to_ras
     image.SetOrigin(matrix[:3, 3].tolist())
     image.SetSpacing(volume.spacing)
     image.SetDirection((matrix[:3, :3] / np.array(volume.spacing)).ravel().tolist())
+    if volume.modality:
+        image.SetMetaData(MODALITY, volume.modality)
     return image
 
 
@@ -134,7 +137,7 @@ def temporary_name(path: os.PathLike | str) -> Path:
     return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
-def write_volume(volume: Volume, path: os.PathLike | str) -> None:
+def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = True) -> None:
     """Write the volume under a temporary name, then rename: ``path`` is whole or absent.
 
     Raises:
@@ -143,7 +146,7 @@ def write_volume(volume: Volume, path: os.PathLike | str) -> None:
     check_output_path(path)
     partial = temporary_name(path)
     try:
-        sitk.WriteImage(image_from_volume(volume), str(partial), useCompression=True, compressionLevel=1)
+        sitk.WriteImage(image_from_volume(volume), str(partial), useCompression=compressed, compressionLevel=1)
         os.replace(partial, path)
     except RuntimeError as error:
         raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error

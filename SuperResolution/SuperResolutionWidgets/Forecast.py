@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from SuperResolutionLib.planning import slice_axis
+
 
 class Forecast:
     """Foretells the size of a result from the input alone, without the engine's heavy imports."""
@@ -17,20 +19,13 @@ class Forecast:
         """
         if region is not None:
             volume = volume.cropped(*volume.box_of_region(region))
-        factors = self.factors(volume, factor)
+        across = slice_axis(volume)
+        factors = [1 if axis == across else factor for axis in range(3)]
         dimensions = [size * f for size, f in zip(volume.dimensions, factors)]
         spacing = [value / f for value, f in zip(volume.spacing, factors)]
         size = dimensions[0] * dimensions[1] * dimensions[2] * volume.voxels.dtype.itemsize
         voxels = " × ".join(map(str, dimensions))
         return f"{voxels} voxels at {' × '.join(map(self._millimetres, spacing))} mm, {self._bytes(size)}"
-
-    def factors(self, volume, factor: int) -> tuple[int, ...]:
-        """Return the factor along i, j and k: 1 across the slices, the coarsest axis (k where it ties to 0.1 %)."""
-        spacing = volume.spacing
-        across = max(range(3), key=lambda axis: spacing[axis])
-        if volume.dimensions[2] == 1 or spacing[2] >= spacing[across] * 0.999:
-            across = 2
-        return tuple(1 if axis == across else factor for axis in range(3))
 
     def _millimetres(self, value: float) -> str:
         return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -1,46 +1,31 @@
 from __future__ import annotations
 
-import importlib.util
-import json
 import logging
 from pathlib import Path
 
-from .ModelEntry import ModelEntry
+from SuperResolutionLib.bundles import BUNDLES, Model, choose_model, read_model
+from SuperResolutionLib.errors import InputError
 
 
 class ModelCatalog:
-    """The installed models, read from their descriptions without the engine's heavy imports."""
+    """The installed models, as the panel lists them."""
 
-    def __init__(self, bundles: Path | None = None):
-        engine = importlib.util.find_spec("SuperResolutionLib").origin
-        self._bundles = bundles or Path(engine).parent / "Bundles"
+    def __init__(self, bundles: Path = BUNDLES):
+        self._bundles = bundles
 
-    def models(self, factor: int) -> list[ModelEntry]:
+    def models(self, factor: int) -> list[Model]:
         """Return the models of a factor, by name. A folder that is no model is left out, and the log says so."""
         found = []
         for path in sorted(self._bundles.glob("*/configs/metadata.json")):
             try:
-                found.append(self._read(path))
-            except (OSError, ValueError, KeyError, TypeError):
-                logging.warning("Not a super-resolution model: %s", path.parent.parent)
+                found.append(read_model(path.parent.parent))
+            except InputError as error:
+                logging.warning("%s", error)
         return [model for model in found if model.factor == factor]
 
-    def chosen(self, factor: int, name: str, quality: str) -> ModelEntry | None:
+    def chosen(self, factor: int, name: str, quality: str) -> Model | None:
         """Return the named model; for "" the one that the engine takes for this quality; None where there is none."""
         models = self.models(factor)
         if name:
             return next((model for model in models if model.name == name), None)
-        wanted = "fast" if quality == "fast" else "standard"
-        return min(models, key=lambda model: (model.quality != wanted, model.name), default=None)
-
-    def _read(self, path: Path) -> ModelEntry:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-        block = metadata["super_resolution"]
-        return ModelEntry(
-            name=path.parent.parent.name,
-            description=str(metadata["description"]),
-            factor=int(block["factor"]),
-            quality=str(block["quality"]),
-            hasDetail={"fidelity", "perceptual"} <= set(block["weights"]),
-            defaultDetail=float(block["default_detail"]),
-        )
+        return choose_model(factor, quality, models) if models else None

@@ -132,7 +132,7 @@ class Panel:
         if parameters.model:
             options += ["--model", parameters.model]
         model = self._chosenModel()
-        if model is not None and model.hasDetail:
+        if model is not None and model.has_detail:
             options += ["--detail", f"{parameters.detail:g}"]
         region = self._region()
         if region is not None:
@@ -191,13 +191,13 @@ class Panel:
 
     def _offerDetail(self) -> None:
         model = self._chosenModel()
-        hasDetail = model is not None and model.hasDetail
+        hasDetail = model is not None and model.has_detail
         self._ui.detailLabel.visible = hasDetail
         self._ui.detailSlider.visible = hasDetail
         if hasDetail and self._parameters.detailModel != model.name:
             # Each model has its own safest value; the user's holds for the model that it was set for.
             self._parameters.detailModel = model.name
-            self._parameters.detail = model.defaultDetail
+            self._parameters.detail = model.default_detail
 
     def _listModels(self) -> None:
         models = self._models.models(self._parameters.purpose.factor)

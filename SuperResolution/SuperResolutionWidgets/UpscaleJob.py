@@ -59,7 +59,7 @@ class UpscaleJob:
                 f"The temporary folder cannot be written ({error}); free space, or choose another in the settings."
             ) from error
         self._process.start(
-            ["upscale", str(source), str(self._target), "--progress", "json", *options],
+            ["upscale", str(source), str(self._target), "--no-compression", "--progress", "json", *options],
             self._messages.addOutput,
             self._messages.addErrorOutput,
             self._finish,

@@ -1,6 +1,7 @@
 """The panel, driven through its real .ui: what a user sees and what ends up in the scene."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog  # noqa: E402
 from SuperResolutionWidgets.Forecast import Forecast  # noqa: E402
 from SuperResolutionWidgets.InstallError import InstallError  # noqa: E402
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog  # noqa: E402
-from SuperResolutionWidgets.ModelEntry import ModelEntry  # noqa: E402
 from SuperResolutionWidgets.Panel import Panel  # noqa: E402
 from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Quality import Quality  # noqa: E402
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement  # noqa: E402
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob  # noqa: E402
+
+from SuperResolutionLib.bundles import Model  # noqa: E402
 
 
 class Bench:
@@ -182,10 +184,11 @@ def test_the_users_choices_reach_the_command_line(ready, scene):
     ready.parameters.model = "mri-x2-compact"
     ready.parameters.quality = Quality.BEST
     ready.run()
-    options = ready.arguments[3:]
-    assert options[:8] == ["--progress", "json", "--factor", "2", "--quality", "best", "--device", "cpu"]
-    assert options[8:10] == ["--model", "mri-x2-compact"]
-    assert options[10:] == ["--region=18.000000,-23.000000,11.000000,22.000000,-17.000000,19.000000"]
+    assert ready.arguments[3:6] == ["--no-compression", "--progress", "json"]
+    options = ready.arguments[6:]
+    assert options[:6] == ["--factor", "2", "--quality", "best", "--device", "cpu"]
+    assert options[6:8] == ["--model", "mri-x2-compact"]
+    assert options[8:] == ["--region=18.000000,-23.000000,11.000000,22.000000,-17.000000,19.000000"]
     node = slicer.util.getNode("Phantom SR x2")
     assert "Result: " + " × ".join(map(str, node.GetImageData().GetDimensions())) in ready.forecast
 
@@ -347,11 +350,16 @@ def test_only_models_of_the_chosen_factor_are_offered(ready):
     assert combo.currentIndex == 0
 
 
+def _model(name, factor, quality, kinds):
+    weights = {kind: (f"models/{kind}.safetensors", "") for kind in kinds}
+    return Model(name, Path(name), name.title(), factor, "MR", quality, ("CompactNet", {}), 0.3, weights, 0.25)
+
+
 class TwoModels(ModelCatalog):
     def models(self, factor):
         return [
-            ModelEntry("plain", "Plain", factor, "fast", hasDetail=False, defaultDetail=0.0),
-            ModelEntry("rich", "Rich", factor, "standard", hasDetail=True, defaultDetail=0.3),
+            _model("plain", factor, "fast", ["fidelity"]),
+            _model("rich", factor, "standard", ["fidelity", "perceptual"]),
         ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import monai
@@ -24,7 +25,7 @@ HELD_BAND = 0.25
 def export_bundle(checkpoint: Path, folder: Path, description: str, training: str, quality: str) -> None:
     """Write ``checkpoint``'s averaged weights as the fidelity weights of the model folder ``folder``.
 
-    A ``docs/README.md`` (the model card) and ``configs/inference.json`` that are already there are left alone.
+    A model card, ``docs/README.md``, that is already there is left alone.
     """
     state = torch.load(checkpoint, weights_only=True)
     architecture = dict(state["architecture"])
@@ -34,6 +35,7 @@ def export_bundle(checkpoint: Path, folder: Path, description: str, training: st
     (folder / "models").mkdir(parents=True, exist_ok=True)
     (folder / "configs").mkdir(exist_ok=True)
     (folder / "models" / "fidelity.safetensors").write_bytes(content)
+    shutil.copyfile(Path(__file__).parent / "configs" / "inference.json", folder / "configs" / "inference.json")
     image = {
         "type": "image",
         "format": "magnitude",
@@ -87,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--description", required=True)
+    parser.add_argument("--description", required=True, help="one line for the model list")
     parser.add_argument("--training", required=True, help="data, hours and machine, in one sentence")
     parser.add_argument("--quality", choices=("fast", "standard"), default="fast")
     arguments = parser.parse_args()

@@ -1,0 +1,38 @@
+"""What the tests of every layer share: the repository on the path, the seeds, and the real scans."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout's root."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def scans() -> Path:
+    """The folder of real scans (train/, heldout/); skips where there is none."""
+    folder = Path(os.environ.get("SUPERRESOLUTION_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "heldout").is_dir():
+        pytest.skip(f"no real scans in {folder}; set SUPERRESOLUTION_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    random.seed(0)
+    np.random.seed(0)
+    torch = sys.modules.get("torch")  # the tests that need it have imported it by now
+    if torch is not None:
+        torch.set_num_threads(1)
+        torch.manual_seed(0)

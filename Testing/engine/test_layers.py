@@ -1,0 +1,86 @@
+"""The arrow of dependence points one way, importing costs nothing, and there is one version."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from SuperResolutionLib.version import VERSION
+
+SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "SuperResolution", "SuperResolutionWidgets", "Testing"}
+
+
+def imported_modules(path):
+    """Return the first names of all modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def python_files(repository, layer):
+    files = sorted((repository / layer).rglob("*.py"))
+    assert files
+    return files
+
+
+def run_python(repository, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=60)
+
+
+@pytest.mark.parametrize("layer, forbidden", [("SuperResolutionLib", {"Training"}), ("Training", set())])
+def test_engine_and_training_know_nothing_of_slicer(repository, layer, forbidden):
+    for path in python_files(repository, layer):
+        assert not imported_modules(path) & (SLICER_ONLY | forbidden), path.name
+
+
+def test_the_engine_and_the_module_parse_as_python_3_9(repository):
+    for layer in ("SuperResolutionLib", "SuperResolution"):
+        for path in (repository / layer).rglob("*.py"):
+            ast.parse(path.read_text(encoding="utf-8"), path.name, feature_version=(3, 9))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "import sys, SuperResolutionLib; print(sorted(sys.modules))"],
+        ["-c", "import sys, SuperResolutionLib.commands; print(sorted(sys.modules))"],
+        ["-X", "importtime", "-m", "SuperResolutionLib", "--version"],
+    ],
+    ids=["import", "commands", "--version"],
+)
+def test_importing_the_engine_and_asking_its_version_import_nothing_heavy(repository, arguments):
+    end = run_python(repository, *arguments)
+    assert end.returncode == 0, end.stderr
+    assert "SuperResolutionLib" in end.stdout + end.stderr
+    for heavy in ("torch", "numpy", "monai", "SimpleITK", "matplotlib"):
+        assert not re.search(rf"\b{heavy}\b", end.stdout + end.stderr), heavy
+
+
+def test_listing_the_models_does_not_import_torch(repository):
+    end = run_python(repository, "-X", "importtime", "-m", "SuperResolutionLib", "models", "--json")
+    assert end.returncode == 0 and json.loads(end.stdout)
+    assert not re.search(r"\b(torch|safetensors|monai)\b", end.stderr)
+
+
+def test_the_versions_agree(repository):
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
+    assert run_python(repository, "-m", "SuperResolutionLib", "--version").stdout.split()[-1] == VERSION
+    project = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'version = { attr = "SuperResolutionLib.version.VERSION" }' in project
+    for path in (repository / "SuperResolutionLib" / "Bundles").glob("*/configs/metadata.json"):
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        assert metadata["version"] in metadata["changelog"]
+
+
+def test_the_engine_has_no_machines_paths_in_it(repository):
+    for path in (*python_files(repository, "SuperResolutionLib"), *python_files(repository, "Training")):
+        assert not re.search(r"[\"'](/work|/home|/Users|/tmp|[A-Z]:\\)", path.read_text(encoding="utf-8")), path.name

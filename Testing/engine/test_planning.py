@@ -1,0 +1,159 @@
+"""Which axes are refined, by what, and which wishes cannot be met."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.planning import UpscaleRequest, plan_upscale, slice_axis
+from SuperResolutionLib.volume import Volume
+
+ONE_SENTENCE = r"^[^\n]+[;:,] [^\n]+\.$"
+
+
+def volume_of(spacing=(1, 1, 3), dimensions=(20, 18, 6)) -> Volume:
+    return Volume(np.zeros(dimensions[::-1], np.int16), np.diag([*spacing, 1.0]))
+
+
+def plan(volume, **wishes):
+    return plan_upscale(volume, UpscaleRequest(**{"quality": "fast", **wishes}))
+
+
+@pytest.mark.parametrize(
+    "spacing, dimensions, axis",
+    [
+        ((1, 1, 3), (9, 9, 9), 2),
+        ((3, 1, 1), (9, 9, 9), 0),
+        ((1, 3, 1), (9, 9, 9), 1),
+        ((1, 1, 1), (9, 9, 9), 2),
+        ((0.9, 3, 3), (9, 9, 9), 2),
+        ((3, 1, 3), (9, 9, 9), 2),
+        ((1.0005, 1, 1), (9, 9, 9), 2),
+        ((1.002, 1, 1), (9, 9, 9), 0),
+        ((3, 3, 1), (9, 9, 1), 2),
+        ((1, 3, 1), (9, 9, 1), 2),
+    ],
+)
+def test_the_slice_axis_is_the_coarsest_one_and_k_where_it_ties_or_is_one_slice(spacing, dimensions, axis):
+    assert slice_axis(volume_of(spacing, dimensions)) == axis
+
+
+def test_the_slice_axis_does_not_depend_on_where_the_volume_points(oblique_phantom):
+    assert slice_axis(oblique_phantom) == 2
+    turned = Volume(oblique_phantom.voxels, oblique_phantom.ijk_to_ras[:, [2, 0, 1, 3]])
+    assert slice_axis(turned) == 0
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("spacing, ones", [((1, 1, 3), 2), ((3, 1, 1), 0), ((1, 3, 1), 1), ((1, 1, 1), 2)])
+def test_a_single_factor_refines_the_slice_plane(spacing, ones, factor):
+    made = plan(volume_of(spacing), factor=factor)
+    assert made.slice_axis == ones
+    assert made.factors == tuple(1 if axis == ones else factor for axis in range(3))
+    assert made.model.factor == factor
+    assert made.final_spacing is None
+
+
+@pytest.mark.parametrize("factor", [(4, 1, 4), (1, 2, 2), (2, 2, 1)])
+def test_factors_per_axis_name_the_plane_themselves(factor):
+    made = plan(volume_of(), factor=factor)
+    assert made.factors == factor
+    assert made.slice_axis == factor.index(1)
+
+
+@pytest.mark.parametrize(
+    "factor", [(2, 2, 2), (4, 2, 1), (4, 1, 1), (1, 1, 1), (2, 4, 4), (0, 4, 4), (4, 4, -1), (1, 0, 0), (1, -4, -4)]
+)
+def test_factors_that_are_no_slice_plane_are_an_input_error(factor):
+    with pytest.raises(InputError, match=ONE_SENTENCE):
+        plan(volume_of(), factor=factor)
+
+
+@pytest.mark.parametrize("factor", [0, 1, 3, 5, -4, 1000, 2.5, (3, 3, 1)])
+def test_a_factor_that_no_model_serves_is_an_input_error_that_names_those_there_are(factor):
+    with pytest.raises(InputError, match=ONE_SENTENCE) as caught:
+        plan(volume_of(), factor=factor)
+    assert "x2" in str(caught.value) and "x4" in str(caught.value)
+
+
+def test_a_named_model_must_have_the_factor_that_is_asked_for():
+    with pytest.raises(InputError, match="upscales x2, not x4"):
+        plan(volume_of(), model="mri-x2-compact", factor=4)
+
+
+def test_without_a_wish_the_factor_is_the_models_or_4():
+    assert plan(volume_of(), factor=None).factors == (4, 4, 1)
+    assert plan(volume_of(), factor=None, model="mri-x2-compact").factors == (2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "spacing, factor, final",
+    [
+        (0.6, 2, (0.6, 0.6, 3)),
+        (0.5, 2, (0.5, 0.5, 3)),
+        (0.4, 4, (0.4, 0.4, 3)),
+        (0.25, 4, (0.25, 0.25, 3)),
+        ((0.5, 0.5, 4), 2, (0.5, 0.5, 4)),
+        ((0.3, 1.5, 3), 4, (0.3, 1.5, 3)),
+    ],
+)
+def test_a_target_spacing_takes_the_smallest_factor_that_reaches_it(spacing, factor, final):
+    made = plan(volume_of(), factor=None, spacing=spacing)
+    assert made.factors == (factor, factor, 1)
+    assert made.final_spacing == final
+
+
+@given(st.floats(0.2501, 0.99))
+def test_any_reachable_spacing_is_reached_by_a_factor_at_or_above_it(spacing):
+    made = plan(volume_of(), factor=None, spacing=spacing)
+    assert made.factors[0] * spacing >= 0.999
+    assert made.factors[0] == (2 if spacing >= 0.5 else 4)
+    assert made.final_spacing == (spacing, spacing, 3)
+
+
+@pytest.mark.parametrize(
+    "spacing",
+    [1, 2, 0.1, 0, -0.5, float("nan"), float("inf"), (0.5, 0.5), (0.5, 0.5, 2), (0.5, 0.5, 0.5), (1, 1, 3), (1, 1, 5)],
+    ids=str,
+)
+def test_a_spacing_that_cannot_be_reached_is_an_input_error(spacing):
+    with pytest.raises(InputError, match=ONE_SENTENCE):
+        plan(volume_of(), factor=None, spacing=spacing)
+
+
+def test_isotropic_refines_a_single_slice_to_its_finest_spacing():
+    made = plan(volume_of((0.5, 1, 0.5), (20, 18, 1)), factor=None, isotropic=True)
+    assert made.factors == (2, 2, 1)
+    assert made.final_spacing == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("spacing, reason", [((1, 1, 3), "through the slices"), ((1, 1, 1), "already")])
+def test_isotropic_that_no_model_serves_is_an_input_error(spacing, reason):
+    with pytest.raises(InputError, match=reason):
+        plan(volume_of(spacing), factor=None, isotropic=True)
+
+
+def test_spacing_and_isotropic_together_are_an_input_error():
+    with pytest.raises(InputError, match="not both"):
+        plan(volume_of(), factor=None, spacing=0.5, isotropic=True)
+
+
+@pytest.mark.parametrize(
+    "dimensions, wishes", [((1, 18, 6), {}), ((20, 1, 6), {}), ((20, 18, 1), {"factor": (4, 1, 4)})]
+)
+def test_a_slice_plane_that_is_one_voxel_thick_is_an_input_error(dimensions, wishes):
+    with pytest.raises(InputError, match="one voxel thick"):
+        plan(volume_of((1, 1, 1), dimensions), **wishes)
+
+
+def test_one_slice_and_planes_of_two_voxels_are_served():
+    assert plan(volume_of((1, 1, 1), (20, 18, 1))).factors == (4, 4, 1)
+    assert plan(volume_of((1, 1, 1), (1, 18, 6)), factor=(1, 4, 4)).factors == (1, 4, 4)
+    assert plan(volume_of((1, 1, 3), (2, 2, 2))).factors == (4, 4, 1)
+
+
+@pytest.mark.parametrize("wish", [{"quality": "good"}, {"model": "no-such-model"}], ids=str)
+def test_an_unknown_quality_or_model_is_an_input_error(wish):
+    with pytest.raises(InputError, match=ONE_SENTENCE):
+        plan(volume_of(), **wish)

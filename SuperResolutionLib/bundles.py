@@ -84,6 +84,8 @@ class Model:
         for kind in kinds:
             for key, tensor in self._read_weights(kind).items():
                 term = shares[kind] * tensor.float()
+                if key in blended and blended[key].shape != term.shape:
+                    raise InputError(f"The two weight sets of {self.name} differ in shape; get a fresh copy.")
                 blended[key] = blended[key] + term if key in blended else term
         try:
             with torch.device("meta"):
@@ -109,7 +111,7 @@ class Model:
             raise InputError(f"{file} of the model {self.name} has a wrong SHA-256; get a fresh copy of the folder.")
         try:
             return safetensors.torch.load(content)
-        except safetensors.SafetensorError:
+        except (safetensors.SafetensorError, KeyError):
             raise InputError(f"{file} of the model {self.name} is not a safetensors file; get a fresh copy.") from None
 
 
@@ -119,7 +121,7 @@ def read_model(folder: os.PathLike | str) -> Model:
     Raises:
         InputError: no such folder, no readable description, or a description that asks for what is not supported.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     try:
         metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
         block = metadata["super_resolution"]
@@ -136,14 +138,19 @@ def read_model(folder: os.PathLike | str) -> Model:
             weights={str(k): (str(v["file"]), str(v["sha256"])) for k, v in block["weights"].items()},
             held_band=float(block["acquisition"]["held_band"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder} is not a super-resolution model folder; see configs/metadata.json in it.") from None
-    if not all(isinstance(value, (int, str)) for value in network[1].values()):
+    if not all(isinstance(v, str) or (isinstance(v, int) and 0 <= v <= 1024) for v in network[1].values()):
         raise InputError(f"The model {folder.name} has network arguments that are not numbers or words; do not use it.")
-    if "fidelity" not in model.weights or model.quality not in QUALITIES[:2] or not 0 < model.held_band <= 1:
+    if (
+        "fidelity" not in model.weights
+        or model.quality not in QUALITIES[:2]
+        or not 0 < model.held_band <= 1
+        or not 2 <= model.factor <= 8
+    ):
         raise InputError(f"The description of the model {folder.name} is incomplete; get a fresh copy of the folder.")
     for file, _ in model.weights.values():
-        if folder.resolve() not in (folder / file).resolve().parents:
+        if "\0" in file or folder not in (folder / file).resolve().parents:
             raise InputError(f"The model {folder.name} points outside its folder; do not use it.")
     return model
 

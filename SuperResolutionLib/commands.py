@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -17,6 +18,10 @@ DONE, OUR_FAULT, BAD_INPUT, CANCELLED = 0, 1, 2, 3
 
 class _Parser(argparse.ArgumentParser):
     """Reports bad usage as one line, like every other bad input."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._negative_number_matcher = re.compile(r"^-[\d.]")  # so that --region -60,... is a value
 
     def error(self, message: str) -> None:
         raise InputError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
@@ -181,13 +186,18 @@ def _request(options, **changes):
 
 def _upscale(options, progress, stop) -> int:
     from .upscaling import upscale
-    from .volume_files import check_output_folder, check_output_path, read_volume, write_volume
+    from .volume_files import check_format_holds, check_output_folder, check_output_path, read_volume, write_volume
 
-    for path in filter(None, (options.output, options.uncertainty)):
+    outputs = [path for path in (options.output, options.uncertainty) if path]
+    for path in outputs:
         check_output_path(path)
     if options.report:
         check_output_folder(options.report)
+        if Path(options.report).is_dir():
+            raise InputError(f"{options.report} is a folder; give the report another name.")
     volume = read_volume(options.input)
+    for path in outputs:
+        check_format_holds(volume, path)
     request = _request(
         options,
         factor=options.factor,
@@ -243,6 +253,8 @@ def _evaluate(options, progress, stop) -> int:
     if options.out:
         folder = Path(options.out)
         check_output_folder(folder)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for --out.")
         folder.mkdir(exist_ok=True)
 
     def ours(volume, factors):
@@ -304,5 +316,8 @@ def _write_text(path: Path, text: str) -> None:
     from .volume_files import temporary_name
 
     partial = temporary_name(path)
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

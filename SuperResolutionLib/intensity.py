@@ -53,5 +53,8 @@ def as_scalar_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     dtype = np.dtype(dtype)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
+        highest = float(limits.max)
+        if highest > limits.max:  # float64 rounds the largest 64-bit integers up, beyond the type
+            highest = np.nextafter(highest, 0)
+        values = np.clip(np.rint(values), limits.min, highest)
     return values.astype(dtype)

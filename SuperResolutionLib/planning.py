@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .bundles import Model, choose_model, find_model
+from .bundles import QUALITIES, Model, choose_model, find_model
 from .errors import InputError
 from .volume import Volume
 
@@ -73,6 +73,8 @@ def plan_upscale(volume: Volume, request: UpscaleRequest) -> Plan:
         InputError: contradictory wishes, a factor that no model serves, a refinement through the slices, or a slice
             plane that is one voxel thick.
     """
+    if request.quality not in QUALITIES:
+        raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
     if request.spacing is not None or request.isotropic:
         plan = _plan_for_spacing(volume, request)
     else:

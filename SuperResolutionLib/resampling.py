@@ -18,7 +18,8 @@ def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> 
     the new one, both taken as the full width at half maximum (Cardoso et al. 2015); then cubic B-spline. The number of
     voxels is rounded, so that the box may differ by up to half a new voxel at each end.
     """
-    image = sitk.Cast(image_from_volume(volume), sitk.sitkFloat32)
+    padded = [2 if count < 4 else 0 for count in volume.dimensions]  # ITK's B-spline reads beyond lines of 2
+    image = sitk.Cast(image_from_volume(_with_margin(volume, padded)), sitk.sitkFloat32)
     for axis, (old, new) in enumerate(zip(volume.spacing, spacing)):
         if new > old * 1.001 and volume.dimensions[axis] > 3:
             blur = sitk.RecursiveGaussianImageFilter()
@@ -29,7 +30,7 @@ def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> 
     sizes = [max(1, int(round(count / step))) for count, step in zip(volume.dimensions, scale)]
     first = [(count - 1) / 2 - step * (size - 1) / 2 for count, step, size in zip(volume.dimensions, scale, sizes)]
     grid = sitk.Image(sizes, sitk.sitkUInt8)
-    grid.SetOrigin(image.TransformContinuousIndexToPhysicalPoint(first))
+    grid.SetOrigin(image.TransformContinuousIndexToPhysicalPoint([v + margin for v, margin in zip(first, padded)]))
     grid.SetSpacing(spacing)
     grid.SetDirection(image.GetDirection())
     matrix = volume.ijk_to_ras.copy()
@@ -41,3 +42,9 @@ def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> 
     resampler.SetOutputPixelType(sitk.sitkFloat32)
     resampler.UseNearestNeighborExtrapolatorOn()
     return Volume(sitk.GetArrayFromImage(resampler.Execute(image)), matrix, volume.modality)
+
+
+def _with_margin(volume: Volume, margins: list[int]) -> Volume:
+    matrix = volume.ijk_to_ras.copy()
+    matrix[:3, 3] -= matrix[:3, :3] @ np.array(margins, dtype=float)
+    return Volume(np.pad(volume.voxels, [(n, n) for n in reversed(margins)], mode="edge"), matrix, volume.modality)

@@ -81,7 +81,7 @@ def upscale(
         on_tile=stop_if_cancelled,
     )
     computed, wanted = _boxes(volume, plan, request, network.halo)
-    output = _Output(computed, wanted, plan, scale, request)
+    output = _Output(computed, wanted, plan, scale, request, bool(volume.voxels.min() >= 0))
     held = HeldBand(model.held_band, noise_level(_sample_slices(volume, plan, scale)))
     squared_deviation = 0.0
     slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)
@@ -127,19 +127,33 @@ def upscale(
 class _Output:
     """Collects fine slices into the output grid, in the output's units and type, and drops a region's context."""
 
-    def __init__(self, computed: Volume, wanted: Volume, plan: Plan, scale: IntensityScale, request: UpscaleRequest):
+    def __init__(
+        self,
+        computed: Volume,
+        wanted: Volume,
+        plan: Plan,
+        scale: IntensityScale,
+        request: UpscaleRequest,
+        magnitude: bool,
+    ):
         self.plan, self.scale, self.wanted = plan, scale, wanted
         self.final_type = np.dtype(np.float32) if request.output_type == "float" else wanted.voxels.dtype
         self.type = np.dtype(np.float32) if plan.final_spacing else self.final_type
-        self.floor = 0 if computed.voxels.min() >= 0 else None
+        self.floor = 0 if magnitude else None
         offset = np.linalg.solve(computed.ijk_to_ras[:3, :3], wanted.ijk_to_ras[:3, 3] - computed.ijk_to_ras[:3, 3])
         shape = np.array(wanted.voxels.shape) * plan.factors[::-1]
         start = np.rint(offset).astype(int)[::-1] * plan.factors[::-1]
         across = 2 - plan.slice_axis
         self.window = tuple(slice(start[n], start[n] + shape[n]) for n in range(3) if n != across)
-        self.voxels = np.empty(shape, self.type)
+        try:
+            self.voxels = np.empty(shape, self.type)
+            self.spread = np.empty(shape, np.float32) if request.uncertainty else None
+        except MemoryError:
+            size = np.prod(shape, dtype=float) * self.type.itemsize / 1e9
+            raise InputError(
+                f"The result takes {size:.1f} GB, more than the memory holds; choose a region or a smaller factor."
+            ) from None
         self.slices = np.moveaxis(self.voxels, across, 0)
-        self.spread = np.empty(shape, np.float32) if request.uncertainty else None
         self.spread_slices = np.moveaxis(self.spread, across, 0) if request.uncertainty else None
 
     def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:

@@ -85,8 +85,8 @@ class Volume:
         corners = np.array([(*corner, 1.0) for corner in itertools.product(*zip(low, high))])
         indices = corners @ np.linalg.inv(self.ijk_to_ras).T
         tolerance = 1e-6
-        first = np.floor(indices[:, :3].min(axis=0) + 0.5 + tolerance).astype(int).clip(min=0)
-        last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).astype(int).clip(max=self.dimensions)
+        first = np.floor(indices[:, :3].min(axis=0) + 0.5 + tolerance).clip(0, self.dimensions).astype(int)
+        last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).clip(0, self.dimensions).astype(int)
         if (last <= first).any():
             raise InputError("The region does not touch the volume; move the region onto the image.")
         return tuple(int(v) for v in first), tuple(int(v) for v in last)

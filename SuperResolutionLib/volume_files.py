@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import math
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +48,7 @@ def read_volume(path: os.PathLike | str) -> Volume:
         raise InputError(
             f"{path.name} is a series of {reader.GetSize()[3]} volumes (4-D); extract one volume and upscale that."
         )
+    _check_that_nifti_is_whole(path, reader)
     try:
         image = reader.Execute()
     except RuntimeError:
@@ -52,8 +56,28 @@ def read_volume(path: os.PathLike | str) -> Volume:
     return _volume_from_image(image, path)
 
 
+def _check_that_nifti_is_whole(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Raise InputError for a truncated NIfTI file, whose missing voxels ITK would give as zeros, without a word."""
+    keys = ("vox_offset", "bitpix", *(f"dim[{axis}]" for axis in range(1, 8)))
+    if not path.name.lower().endswith((".nii", ".nii.gz")) or not all(reader.HasMetaDataKey(key) for key in keys):
+        return
+    offset, bits, *sizes = (float(reader.GetMetaData(key)) for key in keys)
+    expected = offset + bits / 8 * math.prod(max(1, size) for size in sizes)
+    try:
+        with open(path, "rb") as plain:
+            compressed = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if compressed else open(path, "rb") as file:
+            found = file.seek(int(expected)) if compressed else path.stat().st_size
+    except (EOFError, zlib.error, OSError):
+        found = 0
+    if found < expected:
+        raise InputError(f"{path.name} is damaged or cut short; get a fresh copy of the file.")
+
+
 def _read_series(folder: Path) -> sitk.Image:
+    sitk.ProcessObject.GlobalWarningDisplayOff()  # GDCM prints its own line about a folder without DICOM
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    sitk.ProcessObject.GlobalWarningDisplayOn()
     if not series:
         raise InputError(f"The folder {folder} holds no DICOM series; give an image file or a DICOM folder.")
     if len(series) > 1:
@@ -78,7 +102,7 @@ def _check_slice_positions(reader: sitk.ImageSeriesReader, count: int, folder: P
         return
     positions = np.array([[float(v) for v in reader.GetMetaData(n, key).split("\\")] for n in range(count)])
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
-    if steps.max() - steps.min() > 0.1 * steps.mean():
+    if steps.min() < 1e-3 or steps.max() - steps.min() > 0.1 * steps.mean():
         raise InputError(
             f"The slices in {folder} are {steps.min():.2f} to {steps.max():.2f} mm apart; resample the series to"
             " even slices first."
@@ -116,7 +140,15 @@ def check_output_path(path: os.PathLike | str) -> None:
     path = Path(path)
     if not path.name.lower().endswith(OUTPUT_SUFFIXES):
         raise InputError(f"Cannot write {path.name}; end the output's name in {', '.join(OUTPUT_SUFFIXES)}.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the output another name.")
     check_output_folder(path)
+
+
+def check_format_holds(volume: Volume, path: os.PathLike | str) -> None:
+    """Raise InputError where the format of ``path`` would straighten a sheared volume: NIfTI, as ITK writes it."""
+    if volume.is_sheared and Path(path).name.lower().endswith((".nii", ".nii.gz")):
+        raise InputError("NIfTI files cannot hold a sheared volume; end the output's name in .nrrd.")
 
 
 def check_output_folder(path: os.PathLike | str) -> None:
@@ -144,11 +176,12 @@ def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = Tru
         InputError: the suffix is unknown, or the folder cannot be written or is full.
     """
     check_output_path(path)
+    check_format_holds(volume, path)
     partial = temporary_name(path)
     try:
         sitk.WriteImage(image_from_volume(volume), str(partial), useCompression=compressed, compressionLevel=1)
         os.replace(partial, path)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error
     finally:
         partial.unlink(missing_ok=True)

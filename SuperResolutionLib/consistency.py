@@ -49,6 +49,8 @@ class HeldBand:
         for _ in range(REPEATS):
             deviation = self.deviation(result, measured, factor)
             beyond_noise = torch.sign(deviation) * (deviation.abs() - self.tolerance).clamp(min=0)
+            if not beyond_noise.any():
+                break
             result = result + F.interpolate(beyond_noise, scale_factor=factor, mode="bicubic", align_corners=False)
         return result
 

@@ -60,7 +60,9 @@ class SliceInference:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
         filled = (slices != self.empty).any(dim=0)[0]
         rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
-        image, spread = (answer.expand(len(slices), -1, -1, -1).clone() for answer in self._answer_to_empty(slices))
+        image, spread = (
+            answer.expand(len(slices), -1, -1, -1).clone() for answer in self._answer_to_empty(slices.shape[-2:])
+        )
         if len(rows):
             halo, factor = self.network.halo, self.network.factor
             top, left = (max(0, int(index[0]) - halo) for index in (rows, columns))
@@ -72,11 +74,23 @@ class SliceInference:
                 target[..., factor * top : factor * bottom, factor * left : factor * right] = source
         return image, spread
 
-    def _answer_to_empty(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if slices.shape[-2:] not in self._empty_answers:
-            blank = torch.full((1, 1, *slices.shape[-2:]), self.empty)
-            self._empty_answers[slices.shape[-2:]] = self._box(blank, 0, slices.shape[-2], 0, slices.shape[-1])
-        return self._empty_answers[slices.shape[-2:]]
+    def _answer_to_empty(self, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the answer to a slice of ``empty`` alone: a border as wide as the halo around one repeated voxel."""
+        if shape not in self._empty_answers:
+            halo, factor = self.network.halo, self.network.factor
+            small = [min(size, 2 * halo + 1) for size in shape]
+            answer = self._box(torch.full((1, 1, *small), self.empty), 0, small[0], 0, small[1])
+            rows, columns = (
+                torch.cat(
+                    [torch.arange(halo), torch.full((size - 2 * halo,), halo), torch.arange(halo + 1, 2 * halo + 1)]
+                )
+                if size > 2 * halo
+                else torch.arange(size)
+                for size in shape
+            )
+            rows, columns = ((factor * index[:, None] + torch.arange(factor)).ravel() for index in (rows, columns))
+            self._empty_answers[shape] = tuple(part[:, :, rows][..., columns] for part in answer)
+        return self._empty_answers[shape]
 
     def _box(
         self, slices: torch.Tensor, top: int, bottom: int, left: int, right: int

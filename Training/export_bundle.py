@@ -17,14 +17,18 @@ import numpy
 import safetensors.torch
 import torch
 
+from SuperResolutionLib.evaluation import summarise
 from SuperResolutionLib.version import VERSION
 
 HELD_BAND = 0.25
 
 
-def export_bundle(checkpoint: Path, folder: Path, description: str, training: str, quality: str) -> None:
+def export_bundle(
+    checkpoint: Path, folder: Path, description: str, training: str, quality: str, records: Path | None = None
+) -> None:
     """Write ``checkpoint``'s averaged weights as the fidelity weights of the model folder ``folder``.
 
+    ``records`` is the ``records.json`` of an evaluation, whose means go into the metadata.
     A model card, ``docs/README.md``, that is already there is left alone.
     """
     state = torch.load(checkpoint, weights_only=True)
@@ -76,12 +80,23 @@ def export_bundle(checkpoint: Path, folder: Path, description: str, training: st
             "acquisition": {"operator": "mixed: voxel average, cubic, k-space crop", "held_band": HELD_BAND},
             "training": training,
             "iterations": state["iteration"],
+            "metrics": _metrics(records) if records else {},
             "weights": {
                 "fidelity": {"file": "models/fidelity.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
             },
         },
     }
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def _metrics(records: Path) -> dict[str, dict[str, float]]:
+    """Return, per degradation, the means over the held-out volumes: PSNR and gain in dB, SSIM, FRC cut-off."""
+    keys = {"psnr_foreground": 2, "ssim_foreground": 4, "gain": 2, "frc_cutoff": 2}
+    return {
+        row["degradation"]: {key: round(row[key], digits) for key, digits in keys.items()}
+        for row in summarise(json.loads(records.read_text(encoding="utf-8")))
+        if row["method"] == "ours"
+    }
 
 
 def main() -> None:
@@ -91,6 +106,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--description", required=True, help="one line for the model list")
     parser.add_argument("--training", required=True, help="data, hours and machine, in one sentence")
+    parser.add_argument("--records", type=Path, help="records.json of superresolution evaluate on held-out volumes")
     parser.add_argument("--quality", choices=("fast", "standard"), default="fast")
     arguments = parser.parse_args()
     export_bundle(**vars(arguments))

@@ -46,13 +46,17 @@ class HeldBand:
 
     def project(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return ``result`` ``(N, 1, factor * H, factor * W)`` with the band of ``measured`` ``(N, 1, H, W)``."""
+        deviation = self.deviation(result, measured, factor)
+        correction = torch.zeros_like(measured)
         for _ in range(REPEATS):
-            deviation = self.deviation(result, measured, factor)
-            beyond_noise = torch.sign(deviation) * (deviation.abs() - self.tolerance).clamp(min=0)
+            left = deviation - self._low_pass(_upsampled_and_averaged(correction, factor))
+            beyond_noise = torch.sign(left) * (left.abs() - self.tolerance).clamp(min=0)
             if not beyond_noise.any():
                 break
-            result = result + F.interpolate(beyond_noise, scale_factor=factor, mode="bicubic", align_corners=False)
-        return result
+            correction = correction + beyond_noise
+        if not correction.any():
+            return result
+        return result + _upsampled(correction, factor)
 
     def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
         sigma = self._sigma
@@ -63,6 +67,18 @@ class HeldBand:
             padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
             image = F.conv2d(F.pad(image, padding, mode="reflect"), kernel)
         return image
+
+
+def _upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:
+    return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
+
+
+def _upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return ``area_average(_upsampled(image))`` by one small kernel, as both are linear and shift-invariant."""
+    impulse = torch.zeros(1, 1, 5, 5, device=image.device)
+    impulse[..., 2, 2] = 1
+    kernel = area_average(_upsampled(impulse, factor), factor)
+    return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel)
 
 
 def noise_level(slices: torch.Tensor) -> float:

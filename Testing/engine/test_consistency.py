@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise, area_average
-from SuperResolutionLib.consistency import HeldBand, noise_level
+from SuperResolutionLib.consistency import HeldBand, _upsampled_and_averaged, noise_level
 
 CLEAN = HeldBand(0.25)
 
@@ -131,3 +131,10 @@ def test_a_clean_phantom_has_next_to_no_noise(make_phantom):
 @pytest.mark.parametrize("size", [(1, 1), (2, 90), (15, 15), (17, 31)], ids=str)
 def test_the_noise_level_of_slices_of_any_size_is_a_number(size):
     assert 0 <= noise_level(torch.rand(1, 1, *size)) < 1
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_the_small_kernel_gives_what_upsampling_and_averaging_give(factor):
+    image = torch.randn(2, 1, 13, 9)
+    fine = F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
+    assert torch.allclose(_upsampled_and_averaged(image, factor), area_average(fine, factor), atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 
@@ -47,11 +48,12 @@ def choose_device(name: str) -> Device:
     raise InputError(f"There is no device {name} here; choose auto or one of {names}.")
 
 
+@functools.cache
 def fastest_precision(device: torch.device) -> torch.dtype:
     """Return the type that convolutions run fastest in: float16 on CUDA, float32 on MPS, measured on the CPU.
 
     bfloat16 doubles the speed of some CPUs and halves that of others with the same instruction flags, so a small
-    convolution is timed (about 50 ms).
+    convolution is timed (about 50 ms, once a process).
     """
     if device.type == "cuda":
         return torch.float16

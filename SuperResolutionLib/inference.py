@@ -60,9 +60,8 @@ class SliceInference:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
         filled = (slices != self.empty).any(dim=0)[0]
         rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
-        image, spread = (
-            answer.expand(len(slices), -1, -1, -1).clone() for answer in self._answer_to_empty(slices.shape[-2:])
-        )
+        image, spread = (part.expand(len(slices), -1, -1, -1) for part in self._answer_to_empty(slices.shape[-2:]))
+        image, spread = image.clone(), spread.clone() if self.ensemble else spread
         if len(rows):
             halo, factor = self.network.halo, self.network.factor
             top, left = (max(0, int(index[0]) - halo) for index in (rows, columns))
@@ -70,7 +69,7 @@ class SliceInference:
                 min(size, int(index[-1]) + 1 + halo) for index, size in zip((rows, columns), slices.shape[-2:])
             )
             inside = self._box(slices, top, bottom, left, right)
-            for target, source in zip((image, spread), inside):
+            for target, source in zip(self._written(image, spread), inside):
                 target[..., factor * top : factor * bottom, factor * left : factor * right] = source
         return image, spread
 
@@ -121,7 +120,8 @@ class SliceInference:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         factor, halo, tile = self.network.factor, self.network.halo, self.tile
         shape = (len(slices), 1, factor * (bottom - top), factor * (right - left))
-        image, spread = torch.empty(shape), torch.zeros(shape)
+        image = torch.empty(shape)
+        spread = torch.zeros(shape if self.ensemble else ()).expand(shape)
         for y in range(top, bottom, tile):
             for x in range(left, right, tile):
                 end_y, end_x = min(bottom, y + tile), min(right, x + tile)
@@ -135,11 +135,15 @@ class SliceInference:
                     slice(factor * (y - top), factor * (end_y - top)),
                     slice(factor * (x - left), factor * (end_x - left)),
                 )
-                for target, source in zip((image, spread), answer):
+                for target, source in zip(self._written(image, spread), answer):
                     target[(..., *outer)] = source[(..., *inner)]
                 self.tiles += 1
                 self.on_tile()
         return image, spread
+
+    def _written(self, image: torch.Tensor, spread: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what a result is written into: without an ensemble the spread is one zero, seen everywhere."""
+        return (image, spread) if self.ensemble else (image,)
 
     def _run(self, tile: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         tile = tile.to(self.device)

@@ -33,7 +33,7 @@ class DenseBlock(nn.Module):
             output = F.leaky_relu(convolution(features), 0.2, inplace=True)
             features = torch.cat([*inputs, output], dim=1)
             inputs.append(features if self.dense == "nested" else output)
-        return x + 0.2 * self.convolutions[-1](features)
+        return torch.add(x, self.convolutions[-1](features), alpha=0.2)
 
 
 class ResidualInResidualDenseBlock(nn.Module):
@@ -44,7 +44,7 @@ class ResidualInResidualDenseBlock(nn.Module):
         self.blocks = nn.Sequential(*[DenseBlock(width, growth, dense) for _ in range(3)])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + 0.2 * self.blocks(x)
+        return torch.add(x, self.blocks(x), alpha=0.2)
 
 
 class RRDBNet(nn.Module):
@@ -124,16 +124,17 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.second(F.leaky_relu(self.first(x), 0.2, inplace=True))
+        # Added in place: on a CPU fresh memory for each sum costs a tenth of the network's time.
+        return self.second(F.leaky_relu(self.first(x), 0.2, inplace=True)).add_(x)
 
 
 class CompactNet(nn.Module):
     """Residual blocks at low resolution and one pixel shuffle: no convolution runs at high resolution.
 
-    It predicts what cubic interpolation lacks. With width 64 and 7 blocks: 0.53 M parameters.
+    It predicts what cubic interpolation lacks. With width 64 and 6 blocks: 0.45 M parameters.
     """
 
-    def __init__(self, factor: int, width: int = 64, blocks: int = 7):
+    def __init__(self, factor: int, width: int = 64, blocks: int = 6):
         super().__init__()
         self.factor, self.blocks = factor, blocks
         self.head = nn.Conv2d(1, width, 3, padding=1)
@@ -147,7 +148,7 @@ class CompactNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = self.head(x)
-        residual = F.pixel_shuffle(self.tail(features + self.body(features)), self.factor)
+        residual = F.pixel_shuffle(self.tail(self.body(features).add_(features)), self.factor)
         return residual + F.interpolate(x, scale_factor=self.factor, mode="bicubic", align_corners=False)
 
 

@@ -1,6 +1,6 @@
-"""Time ours against the plain loop, in one run on one machine, and print the ratio.
+"""Time ours against the plain loop, in turns on one machine, and print the ratio of each round.
 
-    python -m Testing.benchmark.benchmark [--input FILE] [--slices 8] [--device cpu]
+    python -m Testing.benchmark.benchmark [--input FILE] [--slices 8] [--rounds 5] [--device cpu]
 
 The plain loop is what a first implementation does: ESRGAN's generator (RRDB, 64 channels, 23 blocks), float32,
 contiguous, one whole slice at a time. Ours is the product's own path from volume to volume, data consistency and
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -28,28 +29,11 @@ from SuperResolutionLib.volume_files import read_volume
 FACTOR = 4
 
 
-def seconds_per_slice(work, slices: int, repeats: int) -> list[float]:
-    """Return the seconds per slice of each repeat of ``work()``, after one that does not count."""
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long one call of ``work`` takes."""
+    began = time.perf_counter()
     work()
-    seconds = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        seconds.append((time.perf_counter() - began) / slices)
-    return seconds
-
-
-def plain_loop(planes: torch.Tensor, device: torch.device) -> list[float]:
-    """Return the plain loop's seconds for each of ``planes`` ``(N, 1, H, W)``, after a small warm-up."""
-    network = RRDBNet(FACTOR, 64, 32, 23, dense="plain", upsampling="nearest", output="residual").eval().to(device)
-    seconds = []
-    with torch.inference_mode():
-        network(planes[:1, :, :32, :32].to(device)).cpu()
-        for plane in planes:
-            began = time.perf_counter()
-            network(plane[None].to(device)).cpu()
-            seconds.append(time.perf_counter() - began)
-    return seconds
+    return time.perf_counter() - began
 
 
 def main() -> None:
@@ -57,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--input", help="a volume; by default the embedded head slice, repeated")
     parser.add_argument("--slices", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     volume = read_volume(options.input) if options.input else example_volume()
@@ -66,27 +51,42 @@ def main() -> None:
     torch_device = torch.device(device.name)
     planes = torch.from_numpy(IntensityScale.of(volume.voxels).normalise(volume.voxels))[:, None]
 
-    plain = plain_loop(planes[:3], torch_device)
+    plain = RRDBNet(FACTOR, 64, 32, 23, dense="plain", upsampling="nearest", output="residual").eval().to(torch_device)
     request = UpscaleRequest(factor=(FACTOR, FACTOR, 1), quality="fast", device=device.name)
-    compact = seconds_per_slice(lambda: upscale(volume, request), options.slices, 3)
     standard = SliceInference(
-        RRDBNet(FACTOR, 32, 16, 8, dense="plain", upsampling="subpixel", output="residual").eval(),
+        RRDBNet(FACTOR, 64, 32, 2, dense="plain", upsampling="subpixel", output="residual").eval(),
         torch_device,
         fastest_precision(torch_device),
         empty=float(planes[0, 0, 0, 0]),
     )
-    rrdb = seconds_per_slice(lambda: [standard(plane[None]) for plane in planes], options.slices, 2)
+    works = {
+        "plain loop, ESRGAN RRDB 64 x 23, float32": (lambda: plain(planes[:1].to(torch_device)).cpu(), 1),
+        f"ours fast, volume to volume, {str(fastest_precision(torch_device)).removeprefix('torch.')}": (
+            lambda: upscale(volume, request),
+            options.slices,
+        ),
+        "ours standard RRDB 64 x 2, network only": (
+            lambda: [standard(plane[None]) for plane in planes[: options.slices // 2]],
+            options.slices // 2,
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    with torch.inference_mode():
+        plain(planes[:1, :, :32, :32].to(torch_device))
+        upscale(volume, request)
+        # In turns, so that a host whose speed drifts slows all of them alike.
+        for _ in range(options.rounds):
+            for name, (work, slices) in works.items():
+                seconds[name].append(seconds_of(work) / slices)
 
     print(f"{device.label}, {platform.processor() or platform.machine()}, torch {torch.__version__}")
     print(f"{' x '.join(map(str, volume.dimensions))} voxels, x{FACTOR} in the slice plane, seconds per slice:")
-    rows = [
-        ("plain loop, ESRGAN RRDB 64 x 23, float32", plain),
-        (f"ours fast, volume to volume, {str(fastest_precision(torch_device)).removeprefix('torch.')}", compact),
-        ("ours standard RRDB 32 x 8, network only", rrdb),
-    ]
-    for name, seconds in rows:
-        ratio = np.median(plain) / np.median(seconds)
-        print(f"  {name:52s} {np.median(seconds):8.3f} ({min(seconds):.3f} to {max(seconds):.3f})   {ratio:6.1f} x")
+    for name, taken in seconds.items():
+        ratios = [slow / quick for slow, quick in zip(next(iter(seconds.values())), taken)]
+        print(
+            f"  {name:52s} {np.median(taken):8.3f} ({min(taken):.3f} to {max(taken):.3f})"
+            f"   {np.median(ratios):6.1f} x ({min(ratios):.1f} to {max(ratios):.1f})"
+        )
 
 
 if __name__ == "__main__":

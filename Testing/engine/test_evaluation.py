@@ -12,7 +12,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.evaluation import (
     DEGRADATIONS,
     METHOD_LABELS,
-    NOISE_SIGMA,
+    NOISES,
     choose_slices,
     degrade,
     evaluate,
@@ -97,7 +97,7 @@ def test_the_coarse_volume_is_what_a_scanner_would_store_in_the_same_box(make_ph
     assert coarse.modality == "MR"
     assert coarse.dimensions == tuple(n // f for n, f in zip(truth.volume.dimensions, truth.factors))
     np.testing.assert_allclose(coarse.ras_bounds(), truth.volume.ras_bounds(), atol=1e-9)
-    noise_floor = 0 if degradation != "kspace-noise" else NOISE_SIGMA * truth.scale.span
+    noise_floor = NOISES.get(degradation, 0) * truth.scale.span
     assert coarse.voxels.mean() == pytest.approx(truth.volume.voxels.mean(), rel=0.03, abs=noise_floor)
 
 
@@ -112,11 +112,29 @@ def test_the_noise_is_rician_of_two_percent_of_the_range_and_repeats_with_its_se
     voxels[:, 30:50, 30:50] = 4000
     truth = choose_slices(Volume(voxels, np.diag([1.0, 1, 3, 1])), 4, most=6)
     coarse = degrade(truth, "kspace-noise", seed=3).voxels
-    sigma = NOISE_SIGMA * truth.scale.span
+    sigma = NOISES["kspace-noise"] * truth.scale.span
     corner = coarse[:, :4, :4].astype(float)
     assert np.sqrt((corner**2).mean() / 2) == pytest.approx(sigma, rel=0.25)
     np.testing.assert_array_equal(coarse, degrade(truth, "kspace-noise", seed=3).voxels)
     assert (coarse != degrade(truth, "kspace-noise", seed=4).voxels).any()
+
+
+def test_the_best_gaussian_is_never_worse_than_none_and_helps_on_noise(scan):
+    evaluation = evaluate([scan], 2, ["kspace", "kspace-noise5"])
+    gain = gains(evaluation, "gaussian")
+    assert gain["kspace"] >= 0
+    assert gain["kspace-noise5"] > 0.3
+
+
+def test_the_noise_ratio_says_how_much_of_the_inputs_background_noise_is_left(tmp_path):
+    random = np.random.default_rng(0)
+    voxels = np.abs(random.normal(0, 20, (6, 96, 96)) + 1j * random.normal(0, 20, (6, 96, 96)))
+    voxels[:, 32:64, 32:64] += 1000
+    path = tmp_path / "noisy.nrrd"
+    write_volume(Volume(voxels.astype(np.int16), np.diag([1.0, 1, 3, 1])), path)
+    rows = {row["method"]: row for row in summarise(evaluate([path], 2, ["area"]).records)}
+    assert rows["nearest"]["noise_ratio"] == pytest.approx(1, abs=0.05)
+    assert rows["linear"]["noise_ratio"] < 0.8
 
 
 def test_all_methods_are_scored_and_order_as_they_should(scan):
@@ -200,8 +218,8 @@ def test_a_method_that_returns_another_grid_is_a_fault(scan):
 def test_progress_counts_every_method_up_to_the_total(scan):
     calls = []
     evaluate([scan], 2, ["area", "bicubic"], progress=lambda *call: calls.append(call))
-    assert [done for done, _, _ in calls] == list(range(11))
-    assert {total for _, total, _ in calls} == {10}
+    assert [done for done, _, _ in calls] == list(range(13))
+    assert {total for _, total, _ in calls} == {12}
     assert calls[0][2] == "scan.nrrd, area: Nearest"
 
 

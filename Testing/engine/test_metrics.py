@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SuperResolutionLib.metrics import (
+    background_deviation,
     foreground,
     fourier_ring_correlation,
     frc_cutoff,
+    gradient_magnitude_similarity,
     ms_ssim,
     psnr,
     score,
@@ -48,6 +50,36 @@ def test_the_psnr_over_a_mask_sees_only_the_mask():
     result[mask] += 2
     assert psnr(result, truth, 200, mask) == pytest.approx(40)
     assert psnr(truth, truth, 200) == math.inf
+
+
+def test_gradient_magnitude_similarity_falls_with_blur_and_with_invented_edges():
+    truth = textured()
+    assert gradient_magnitude_similarity(truth, truth, 400) == pytest.approx(1)
+    assert gradient_magnitude_similarity(truth + 50, truth, 400) == pytest.approx(1)
+    blurred = gradient_magnitude_similarity(low_passed(truth, 0.1), truth, 400)
+    invented = gradient_magnitude_similarity(truth + 30 * (np.indices(truth.shape)[2] % 4 < 2), truth, 400)
+    assert max(blurred, invented) < 0.99
+    assert gradient_magnitude_similarity(low_passed(truth, 0.05), truth, 400) < blurred
+
+
+def test_gradient_magnitude_similarity_of_a_ramp_is_the_closed_form():
+    ramp = np.broadcast_to(np.arange(32.0), (1, 32, 32))
+    mask = np.zeros(ramp.shape, bool)
+    mask[:, 4:-4, 4:-4] = True
+    ours, true, constant = 2 / 100, 4 / 100, 170 / 255**2
+    expected = (2 * ours * true + constant) / (ours**2 + true**2 + constant)
+    assert gradient_magnitude_similarity(ramp, 2 * ramp, 100, mask) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_background_deviation_is_that_of_its_noise_whatever_its_shading():
+    random = np.random.default_rng(0)
+    noise = random.normal(0, 5, (2, 128, 128))
+    mask = np.zeros(noise.shape, bool)
+    mask[:, 40:90, 40:90] = True
+    shaded = noise + np.linspace(0, 100, 128)
+    assert background_deviation(noise + 1000 * mask, mask) == pytest.approx(5, rel=0.05)
+    assert background_deviation(shaded + 1000 * mask, mask) == pytest.approx(5.4, rel=0.1)
+    assert background_deviation(noise, np.ones_like(mask)) == 0
 
 
 def test_the_ssim_is_that_of_scikit_image():
@@ -157,7 +189,8 @@ def test_a_score_gets_worse_with_the_error_and_counts_from_the_low_end_of_the_ra
     mask = np.ones(truth.shape, bool)
     good, bad = (score(low_passed(truth, edge), truth, 400, mask, 4) for edge in (0.3, 0.1))
     assert set(good) == {
-        "psnr", "ssim", "ms_ssim", "psnr_foreground", "ssim_foreground", "ms_ssim_foreground", "frc_cutoff",
+        "psnr", "ssim", "ms_ssim", "gms", "psnr_foreground", "ssim_foreground", "ms_ssim_foreground",
+        "gms_foreground", "frc_cutoff",
     }  # fmt: skip
     for name in good:
         assert good[name] > bad[name]

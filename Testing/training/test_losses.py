@@ -1,0 +1,73 @@
+"""The loss terms have the values of their papers' formulas and push in the right direction."""
+
+import math
+
+import pytest
+import torch
+
+from SuperResolutionLib.acquisition import area_average
+from Training.losses import AdversarialLoss, ConsistencyLoss, PixelLoss, feature_matching
+
+
+@pytest.mark.parametrize("kind, value", [("l1", 0.1), ("mse", 0.01), ("charbonnier", math.sqrt(0.01 + 1e-6))])
+def test_the_pixel_losses_of_a_constant_error_are_their_closed_forms(kind, value):
+    truth = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert PixelLoss(kind)(truth + 0.1, truth).item() == pytest.approx(value, rel=1e-4)
+
+
+def test_an_unknown_pixel_loss_is_refused():
+    with pytest.raises(ValueError, match="'l1', 'mse' or 'charbonnier', not 'l3'"):
+        PixelLoss("l3")
+
+
+@pytest.mark.parametrize("relativistic", [False, True])
+def test_an_undecided_discriminator_costs_log_two(relativistic):
+    loss, logits = AdversarialLoss(relativistic), torch.zeros(4, 1, 2, 2)
+    assert loss.generator(logits, logits).item() == pytest.approx(math.log(2))
+    assert loss.discriminator(logits, logits).item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("relativistic", [False, True])
+def test_the_two_players_want_opposite_things(relativistic):
+    loss = AdversarialLoss(relativistic)
+    low, high = torch.full((3, 1), -2.0), torch.full((3, 1), 2.0)
+    assert loss.discriminator(low, high) < loss.discriminator(high, low)
+    assert loss.generator(high, low) < loss.generator(low, high)
+
+
+def test_only_the_relativistic_loss_compares_with_the_other_kind():
+    fake, shift = torch.full((3, 1), 1.0), 5.0
+    plain, relativistic = AdversarialLoss(False), AdversarialLoss(True)
+    assert plain.generator(fake, fake) == plain.generator(fake, fake + shift)
+    assert relativistic.generator(fake, fake + shift) > relativistic.generator(fake, fake)
+    assert relativistic.generator(fake, fake).item() == pytest.approx(
+        relativistic.generator(fake + shift, fake + shift).item(), rel=1e-5
+    )
+
+
+def test_the_real_side_gets_no_gradient_from_the_generators_losses():
+    fake, real = (torch.zeros(2, 1, requires_grad=True) for _ in range(2))
+    (AdversarialLoss(True).generator(fake, real) + feature_matching([fake], [real + 1])).backward()
+    assert fake.grad.abs().sum() > 0
+    assert real.grad is None
+
+
+def test_feature_matching_is_the_mean_distance_of_the_layers():
+    ours = [torch.zeros(1, 2, 4, 4), torch.zeros(1, 8)]
+    theirs = [torch.full((1, 2, 4, 4), 0.5), torch.full((1, 8), -1.5)]
+    assert feature_matching(ours, theirs).item() == pytest.approx(1.0)
+
+
+def test_consistency_costs_nothing_for_a_constant_and_the_square_of_an_offset():
+    coarse = torch.full((1, 1, 24, 24), 0.4)
+    loss = ConsistencyLoss(0.25)
+    assert loss(torch.full((1, 1, 96, 96), 0.4), coarse, 4).item() == pytest.approx(0, abs=1e-10)
+    assert loss(torch.full((1, 1, 96, 96), 0.5), coarse, 4).item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_consistency_leaves_detail_beyond_the_band_free():
+    generator = torch.Generator().manual_seed(0)
+    fine = torch.rand(1, 1, 96, 96, generator=generator)
+    detail = torch.where(torch.arange(96) % 2 == 0, 0.2, -0.2).expand(1, 1, 96, 96)
+    loss, coarse = ConsistencyLoss(0.25), area_average(fine, 4)
+    assert loss(fine + detail, coarse, 4).item() == pytest.approx(loss(fine, coarse, 4).item(), abs=1e-8)

@@ -1,0 +1,85 @@
+"""The terms of both stages' losses, each a plain function of image batches, features or logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from SuperResolutionLib.consistency import HeldBand
+
+
+class PixelLoss(nn.Module):
+    """The mean distance of two image batches of the same shape.
+
+    Args:
+        kind: ``"l1"``, ``"mse"`` or ``"charbonnier"``: ``sqrt(d^2 + 1e-6)``, an L1 that is smooth at 0 (Lai et al.
+            2017, LapSRN).
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+
+    def __init__(self, kind: str = "l1"):
+        super().__init__()
+        if kind not in ("l1", "mse", "charbonnier"):
+            raise ValueError(f"the pixel loss is 'l1', 'mse' or 'charbonnier', not {kind!r}")
+        self.kind = kind
+
+    def forward(self, image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        if self.kind == "l1":
+            return F.l1_loss(image, truth)
+        if self.kind == "mse":
+            return F.mse_loss(image, truth)
+        return ((image - truth).square() + 1e-6).sqrt().mean()
+
+
+class AdversarialLoss:
+    """Binary cross-entropy on the discriminator's logits, of any shape.
+
+    Args:
+        relativistic: judge each logit against the mean logit of the other kind (Jolicoeur-Martineau 2018, the
+            relativistic average discriminator that ESRGAN uses) instead of by itself (SRGAN, SRGAN-D).
+    """
+
+    def __init__(self, relativistic: bool = False):
+        self.relativistic = relativistic
+
+    def discriminator(self, fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Return what the discriminator minimises; ``fake`` must come from a detached image."""
+        fake, real = self._compared(fake, real)
+        return (_cross_entropy(real, 1.0) + _cross_entropy(fake, 0.0)) / 2
+
+    def generator(self, fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """Return what the generator minimises: to be taken for real, and, relativistic, for more so than the real."""
+        if not self.relativistic:
+            return _cross_entropy(fake, 1.0)
+        fake, real = self._compared(fake, real.detach())
+        return (_cross_entropy(fake, 1.0) + _cross_entropy(real, 0.0)) / 2
+
+    def _compared(self, fake: torch.Tensor, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (fake - real.mean(), real - fake.mean()) if self.relativistic else (fake, real)
+
+
+def _cross_entropy(logits: torch.Tensor, target: float) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def feature_matching(fake: list[torch.Tensor], real: list[torch.Tensor]) -> torch.Tensor:
+    """Return the mean L1 distance of the discriminator's features, layer by layer (Wang et al. 2018, pix2pixHD)."""
+    return sum(F.l1_loss(ours, theirs.detach()) for ours, theirs in zip(fake, real)) / len(fake)
+
+
+class ConsistencyLoss:
+    """How far a network's own answer, before any projection, leaves the band that the program holds.
+
+    Args:
+        held_band: the band's width as a share of the input's Nyquist frequency; see ``consistency.HeldBand``.
+    """
+
+    def __init__(self, held_band: float = 0.25):
+        self.held = HeldBand(held_band)
+
+    def __call__(self, image: torch.Tensor, coarse: torch.Tensor, factor: int) -> torch.Tensor:
+        """Return the mean square deviation of ``(N, 1, factor * h, factor * w)`` from ``coarse`` ``(N, 1, h, w)``."""
+        return self.held.deviation(image, coarse, factor).square().mean()

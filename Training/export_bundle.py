@@ -2,6 +2,10 @@
 
     python -m Training.export_bundle runs/x4/checkpoint.pt SuperResolutionLib/Bundles/mri-x4-compact \\
         --description "..." --training "..."
+    python -m Training.export_bundle runs/x4-perceptual/checkpoint.pt SuperResolutionLib/Bundles/mri-x4-compact \\
+        --kind perceptual --training "..."
+
+Stage 1 gives a folder its fidelity weights, stage 2 adds the perceptual ones.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -19,26 +24,35 @@ import torch
 
 from SuperResolutionLib.evaluation import summarise
 from SuperResolutionLib.version import VERSION
+from Training.checkpoints import read_checkpoint
 
 HELD_BAND = 0.25
 
 
 def export_bundle(
-    checkpoint: Path, folder: Path, description: str, training: str, quality: str, records: Path | None = None
+    checkpoint: os.PathLike | str,
+    folder: Path,
+    description: str,
+    training: str,
+    quality: str = "fast",
+    records: Path | None = None,
 ) -> None:
     """Write ``checkpoint``'s averaged weights as the fidelity weights of the model folder ``folder``.
 
-    ``records`` is the ``records.json`` of an evaluation, whose means go into the metadata.
-    A model card, ``docs/README.md``, that is already there is left alone.
+    ``records`` is the ``records.json`` of an evaluation, whose means go into the metadata. A model card,
+    ``docs/README.md``, that is already there is left alone. So are perceptual weights if these fidelity weights were
+    there before; beside other ones they are taken off, since detail blends the two and stage 2 starts from stage 1.
     """
-    state = torch.load(checkpoint, weights_only=True)
+    state = read_checkpoint(checkpoint)
     architecture = dict(state["architecture"])
     factor = architecture.pop("factor")
-    weights = {key: value.half().contiguous() for key, value in state["average"].items()}
-    content = safetensors.torch.save(weights)
-    (folder / "models").mkdir(parents=True, exist_ok=True)
-    (folder / "configs").mkdir(exist_ok=True)
-    (folder / "models" / "fidelity.safetensors").write_bytes(content)
+    before = _weights_of(folder)
+    (folder / "configs").mkdir(parents=True, exist_ok=True)
+    weights = {"fidelity": _write_weights(state, folder, "fidelity")}
+    if before.get("fidelity") == weights["fidelity"]:
+        weights = {**before, **weights}
+    else:
+        (folder / "models" / "perceptual.safetensors").unlink(missing_ok=True)
     shutil.copyfile(Path(__file__).parent / "configs" / "inference.json", folder / "configs" / "inference.json")
     image = {
         "type": "image",
@@ -81,11 +95,60 @@ def export_bundle(
             "training": training,
             "iterations": state["iteration"],
             "metrics": _metrics(records) if records else {},
-            "weights": {
-                "fidelity": {"file": "models/fidelity.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
-            },
+            "weights": weights,
         },
     }
+    _write_metadata(folder, metadata)
+
+
+def add_perceptual(checkpoint: os.PathLike | str, folder: Path, training: str) -> None:
+    """Add ``checkpoint``'s averaged weights to the model folder ``folder`` as its perceptual weights.
+
+    Raises:
+        ValueError: they are not those of the folder's network.
+    """
+    state = read_checkpoint(checkpoint)
+    metadata = _read_metadata(folder)
+    block = metadata["super_resolution"]
+    architecture = {"factor": block["factor"], **block["network"]}
+    if state["architecture"] != architecture:
+        raise ValueError(f"{checkpoint} holds {state['architecture']}, and {folder} is of {architecture}")
+    entry = _write_weights(state, folder, "perceptual")
+    block["weights"]["perceptual"] = {**entry, "training": training, "iterations": state["iteration"]}
+    _write_metadata(folder, metadata)
+
+
+def model_of(checkpoint_or_model: str) -> str:
+    """Return what ``UpscaleRequest.model`` takes: a ``.pt`` file is first written as a model folder beside it."""
+    path = Path(checkpoint_or_model)
+    if path.suffix != ".pt":
+        return checkpoint_or_model
+    folder = path.parent / "model"
+    export_bundle(path, folder, f"The checkpoint {path}", "not finished")
+    return str(folder)
+
+
+def _write_weights(state: dict, folder: Path, kind: str) -> dict[str, str]:
+    """Write the averaged weights and return their entry in the metadata."""
+    content = safetensors.torch.save({key: value.half().contiguous() for key, value in state["average"].items()})
+    file = f"models/{kind}.safetensors"
+    (folder / "models").mkdir(parents=True, exist_ok=True)
+    (folder / file).write_bytes(content)
+    return {"file": file, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _weights_of(folder: Path) -> dict[str, dict]:
+    try:
+        return _read_metadata(folder)["super_resolution"]["weights"]
+    except FileNotFoundError:
+        return {}
+
+
+def _read_metadata(folder: Path) -> dict:
+    return json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
+
+
+def _write_metadata(folder: Path, metadata: dict) -> None:
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
@@ -104,12 +167,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--description", required=True, help="one line for the model list")
+    parser.add_argument("--kind", choices=("fidelity", "perceptual"), default="fidelity")
     parser.add_argument("--training", required=True, help="data, hours and machine, in one sentence")
-    parser.add_argument("--records", type=Path, help="records.json of superresolution evaluate on held-out volumes")
-    parser.add_argument("--quality", choices=("fast", "standard"), default="fast")
-    arguments = parser.parse_args()
-    export_bundle(**vars(arguments))
+    parser.add_argument("--description", help="fidelity: one line for the model list")
+    parser.add_argument("--records", type=Path, help="fidelity: records.json of an evaluation on held-out volumes")
+    parser.add_argument("--quality", choices=("fast", "standard"), default="fast", help="fidelity: of the network")
+    options = parser.parse_args()
+    if options.kind == "perceptual":
+        add_perceptual(options.checkpoint, options.folder, options.training)
+        return
+    if not options.description:
+        parser.error("fidelity weights need a --description")
+    export_bundle(
+        options.checkpoint, options.folder, options.description, options.training, options.quality, options.records
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""Each configuration runs by ``python -m monai.bundle run`` and by the short command, and is a bundle of MONAI's."""
+
+import json
+
+import pytest
+from monai.bundle import ConfigParser, ConfigWorkflow
+
+from SuperResolutionLib.networks import NETWORKS
+from SuperResolutionLib.version import VERSION
+from SuperResolutionLib.volume_files import read_volume
+from Training.__main__ import main
+from Training.checkpoints import read_checkpoint
+
+# stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
+
+
+@pytest.fixture(scope="module")
+def configs(repository):
+    return repository / "Training" / "configs"
+
+
+def settings_of(*files):
+    return {key: value for file in files for key, value in ConfigParser.load_config_file(str(file)).items()}
+
+
+def test_evaluate_and_inference_run_by_monais_command(monai_bundle, fidelity_run, data, tmp_path):
+    model = {"model": str(fidelity_run / "checkpoint.pt"), "threads": 1}
+    upscaled = tmp_path / "upscaled.nii.gz"
+    files = {"input": str(data / "first.nii.gz"), "output": str(upscaled)}
+    scans = {"dataset_dir": str(data), "out": str(tmp_path / "evaluation"), "slices": 2, "degradations": ["area"]}
+    processes = [
+        monai_bundle(["inference.yaml"], {**model, **files}),
+        monai_bundle(["evaluate.yaml"], {**model, **scans}),
+    ]
+    for process in processes:
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output
+    assert read_volume(upscaled).dimensions == (104, 96, 6)
+    assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {"table.md", "records.json", "figure.png"}
+    records = json.loads((tmp_path / "evaluation" / "records.json").read_text())
+    assert {record["volume"] for record in records} == {"first.nii.gz", "second.nii.gz"}
+    assert {record["method"] for record in records} >= {"bspline", "ours"}
+    assert (fidelity_run / "model" / "configs" / "metadata.json").is_file()
+
+
+def test_evaluate_and_inference_run_by_the_short_command_on_an_installed_model(data, tmp_path):
+    output = tmp_path / "upscaled.nii.gz"
+    volume = str(data / "first.nii.gz")
+    main(["inference", "--model", "mri-x2-compact", "--input", volume, "--output", str(output), "--threads", "1"])
+    assert read_volume(output).dimensions == (104, 96, 6)
+    arguments = ["--set=slices=1", "--set=degradations=['area']", "--set=planes=ij", f"--set=files=['{volume}']"]
+    main(["evaluate", "--data", str(data), "--model", "mri-x2-compact", "--out", str(tmp_path / "new"), *arguments])
+    assert "Nearest" in (tmp_path / "new" / "table.md").read_text()
+
+
+def test_the_larger_network_is_an_override(train, tiny_stage1, configs, tmp_path):
+    settings = {key: value for key, value in tiny_stage1.items() if key != "generator"}
+    small = {"generator#arguments#width": 4, "generator#arguments#growth": 2, "iterations": 1}
+    train("stage1", {**settings, **small}, tmp_path, configs / "rrdb.yaml")
+    architecture = read_checkpoint(tmp_path / "checkpoint.pt")["architecture"]
+    assert architecture["name"] == "RRDBNet"
+    arguments = {"width": 4, "growth": 2, "blocks": 2, "dense": "plain", "upsampling": "subpixel", "output": "residual"}
+    assert architecture["arguments"] == arguments
+
+
+def test_the_papers_two_stages_are_an_override(train, tiny, configs, tmp_path):
+    small = {key: value for key, value in tiny.items() if key not in ("average_decay", "patches")}
+    small.update({"iterations": 2, "every": 2})
+    patches = [{"until": 1.0, "coarse_size": 8}]
+    narrow = {"factor": 2, "generator#arguments#width": 2, "generator#arguments#growth": 2, "patches": patches}
+    first, second = tmp_path / "first", tmp_path / "second"
+    train("stage1", {**small, **narrow}, first, configs / "seed.yaml")
+    assert json.loads((first / "log.jsonl").read_text()).keys() >= {"loss", "mse"}
+    loss = [{"until": 1.0, "mse": 1.0, "adversarial": 5e-3}]
+    start = {"start_from": str(first / "checkpoint.pt"), "discriminator_def#width": 2, "patches": patches}
+    train("stage2", {**small, **start, "stage2_loss": loss}, second, configs / "seed.yaml")
+    assert json.loads((second / "log.jsonl").read_text()).keys() >= {"loss", "mse", "adversarial"}
+
+
+def test_the_papers_settings_are_those_of_the_paper(configs):
+    seed = settings_of(configs / "seed.yaml")
+    assert seed["generator"]["arguments"] == {
+        "width": 64, "growth": 64, "blocks": 1, "dense": "nested", "upsampling": "pixel_shuffle", "output": "tanh"
+    }  # fmt: skip
+    assert seed["stage1_loss"] == [{"until": 1.0, "mse": 1.0}]
+    assert seed["stage2_loss"] == [{"until": 1.0, "mse": 1.0, "adversarial": 5e-3, "perceptual": 1e-3}]
+    assert (seed["learning_rate"]["first"], seed["learning_rate"]["last"], seed["betas"][0]) == (1e-4, 1.25e-5, 0.9)
+    assert (seed["batch"], seed["iterations"], seed["patches"][0]["coarse_size"]) == (16, 60000, 24)
+    assert not seed["relativistic"] and not seed["spectral_norm"] and seed["average_decay"] == 0
+    assert seed["dropout"] > 0 and seed["dropout_until"] < 1
+
+
+@pytest.mark.parametrize("stage", ["stage1", "stage2"])
+def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny_stage1, tiny_stage2, tmp_path):
+    settings = {**(tiny_stage1 if stage == "stage1" else tiny_stage2), "out": str(tmp_path)}
+    workflow = ConfigWorkflow(str(configs / f"{stage}.yaml"), workflow_type="train", logging_file=False, **settings)
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def test_overrides_name_only_what_a_stage_has(configs):
+    known = settings_of(configs / "stage1.yaml", configs / "stage2.yaml")
+    for file in ("rrdb.yaml", "seed.yaml", "multi_gpu.yaml"):
+        unknown = {key for key in settings_of(configs / file) if "#" not in key} - set(known)
+        assert unknown <= {"device_ids", "finalize"}, file
+
+
+def test_the_networks_that_ship_can_be_built(configs):
+    for file in ("stage1.yaml", "rrdb.yaml", "seed.yaml"):
+        generator = settings_of(configs / file)["generator"]
+        for factor in (2, 4):
+            NETWORKS[generator["name"]](factor=factor, **generator["arguments"])
+
+
+def test_the_metadata_is_that_of_this_version(configs):
+    metadata = json.loads((configs / "metadata.json").read_text())
+    assert metadata["version"] == VERSION and VERSION in metadata["changelog"]
+    for key in ("monai_version", "pytorch_version", "numpy_version", "network_data_format"):
+        assert metadata[key]
+
+
+def test_the_short_command_refuses_what_it_does_not_know(capsys):
+    for arguments in ([], ["stage3"], ["stage2", "--factor", "2"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert "unrecognized arguments: --factor 2" in capsys.readouterr().err

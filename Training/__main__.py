@@ -1,0 +1,60 @@
+"""The training's short commands; see ``python -m Training --help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fire.parser import DefaultParseValue
+from monai.bundle import ConfigWorkflow
+
+CONFIGS = Path(__file__).parent / "configs"
+OPTIONS = {
+    "--data": ("dataset_dir", "folder of the volumes"),
+    "--datalist": ("datalist", "which of the volumes, how often, in which planes"),
+    "--factor": ("factor", "how many times finer, along both axes of the slices"),
+    "--start": ("start_from", "checkpoint to begin with the averaged weights of"),
+    "--model": ("model", "model folder, installed model or checkpoint"),
+    "--input": ("input", "volume"),
+    "--output": ("output", "volume to write"),
+    "--out": ("out", "folder for what is written; a run that it holds is gone on with"),
+    "--iterations": ("iterations", "length of the run"),
+    "--threads": ("threads", "CPU threads"),
+}
+COMMANDS = {
+    "stage1": "--data --datalist --factor --start --out --iterations --threads",
+    "stage2": "--data --datalist --start --out --iterations --threads",
+    "evaluate": "--data --model --out --threads",
+    "inference": "--model --input --output --threads",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one of the configurations in ``configs/``, with overrides, as ``python -m monai.bundle run`` does."""
+    parser = argparse.ArgumentParser(prog="python -m Training", description="Train, evaluate and apply networks.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, options in COMMANDS.items():
+        config = CONFIGS / f"{command}.yaml"
+        sub = commands.add_parser(command, help=f"run {config.name}", argument_default=argparse.SUPPRESS)
+        for option in options.split():
+            key, text = OPTIONS[option]
+            sub.add_argument(option, dest=key, type=DefaultParseValue, help=text)
+        for option, metavar, text in (
+            ("--config", "FILE", "a file that overrides parts, such as Training/configs/rrdb.yaml"),
+            ("--set", "KEY=VALUE", "overrides one key, such as batch=8 or train#dataset#pairs#versions=2"),
+        ):
+            sub.add_argument(option, action="append", default=[], metavar=metavar, help=text)
+    overrides = vars(parser.parse_args(arguments))
+    files = [str(CONFIGS / f"{overrides.pop('command')}.yaml"), *overrides.pop("config")]
+    for assignment in overrides.pop("set"):
+        key, _, value = assignment.partition("=")
+        overrides[key] = DefaultParseValue(value)
+    workflow = ConfigWorkflow(config_file=files, logging_file=False, bundle_root=str(CONFIGS.parent), **overrides)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What a CT scanner's reconstruction kernel does: it blurs the image, and it colours the noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform, RandomizableTransform
+from monai.utils import convert_to_tensor
+
+
+def gaussian_mtf(frequency: torch.Tensor, f50: float) -> torch.Tensor:
+    """Return the MTF of a smooth kernel, a Gaussian that is 0.5 at ``f50``."""
+    return torch.exp(-math.log(2) * (frequency / f50) ** 2)
+
+
+def hann_mtf(frequency: torch.Tensor, f50: float) -> torch.Tensor:
+    """Return the MTF of a ramp filter apodised by Hann's window, which is 0.5 at ``f50`` and 0 from twice that on."""
+    return (1 + torch.cos(torch.pi / 2 * (frequency / f50).clamp(max=2))) / 2
+
+
+MTFS = {"gaussian": gaussian_mtf, "hann": hann_mtf}
+
+
+def radial_frequency(size: tuple[int, int], voxel: float = 1.0) -> torch.Tensor:
+    """Return, ``size``, the distance from DC in cycles per voxel of ``voxel`` samples, in the order of ``fft2``."""
+    rows, columns = (torch.fft.fftfreq(side, 1 / voxel) for side in size)
+    return torch.hypot(rows[:, None], columns[None])
+
+
+class RandMTFBlurd(RandomizableTransform, MapTransform):
+    """The blur of focal spot, detector and reconstruction kernel, by its modulation transfer function.
+
+    The scanner as a linear system, as in Richard et al. 2012, "Towards task-based assessment of CT performance: system
+    and object MTF across different reconstruction algorithms". The slice is mirrored at its borders, so that a uniform
+    one stays uniform. (MONAI's ``GaussianSmooth`` pads with zeros and darkens the borders.)
+
+    Args:
+        keys: slices ``(1, H, W)`` on the fine grid.
+        factor: fine voxels to a coarse one.
+        f50: lowest and highest frequency at which half of the contrast is left, in cycles per *coarse* voxel.
+        prob: the chance that a slice is blurred. Gaussian and Hann shapes are drawn with equal chances.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        factor: int,
+        f50: tuple[float, float] = (0.25, 0.6),
+        prob: float = 0.1,
+        allow_missing_keys: bool = False,
+    ):
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+        self.factor, self.f50 = factor, f50
+
+    def randomize(self, data: None = None) -> None:
+        """Draw whether the slice is blurred, by which MTF and how strongly."""
+        super().randomize(None)
+        self._mtf = list(MTFS.values())[self.R.randint(len(MTFS))]
+        self._f50 = self.R.uniform(*self.f50)
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        self.randomize()
+        result = dict(data)
+        for key in self.key_iterator(result) if self._do_transform else ():
+            image = convert_to_tensor(result[key], track_meta=False)
+            height, width = image.shape[-2:]
+            mirrored = torch.cat([image, image.flip(-2)], dim=-2)
+            mirrored = torch.cat([mirrored, mirrored.flip(-1)], dim=-1)
+            frequency = radial_frequency((2 * height, 2 * width), self.factor).to(image)
+            blurred = torch.fft.ifft2(torch.fft.fft2(mirrored) * self._mtf(frequency, self._f50)).real
+            result[key] = blurred[..., :height, :width]
+        return result
+
+
+class RandQuantumNoised(RandomizableTransform, MapTransform):
+    """Quantum noise as filtered back-projection leaves it: Gaussian, with little of it at low frequencies.
+
+    Its power spectrum is the ramp times the square of the kernel's MTF (Riederer, Pelc and Chesler 1978, "The noise
+    power spectrum in computed X-ray tomography"). The noise is stationary; streaks and the fall of noise towards the
+    patient's skin are not modelled, nor is the part that sampling folds back (Kijewski and Judy 1987).
+
+    Args:
+        keys: coarse slices or patches ``(1, H, W)``.
+        sigma: lowest and highest SD, in the image's units.
+        f50: lowest and highest frequency at which the kernel's MTF (Gaussian) is 0.5, in cycles per coarse voxel.
+        prob: the chance that there is noise.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        sigma: tuple[float, float] = (0.0, 0.03),
+        f50: tuple[float, float] = (0.25, 0.6),
+        prob: float = 0.1,
+        allow_missing_keys: bool = False,
+    ):
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+        self.sigma, self.f50 = sigma, f50
+
+    def randomize(self, data: None = None) -> None:
+        """Draw whether there is noise, how much, and of which grain."""
+        super().randomize(None)
+        self._sigma, self._f50 = self.R.uniform(*self.sigma), self.R.uniform(*self.f50)
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        self.randomize()
+        result = dict(data)
+        for key in self.key_iterator(result) if self._do_transform else ():
+            image = convert_to_tensor(result[key], track_meta=False)
+            frequency = radial_frequency(tuple(image.shape[-2:]))
+            amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
+            amplitude = amplitude * (self._sigma / amplitude.square().mean().sqrt())
+            white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
+            result[key] = image + torch.fft.ifft2(torch.fft.fft2(white) * amplitude).real.to(image)
+        return result

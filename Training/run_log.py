@@ -1,0 +1,100 @@
+"""What a run tells while it goes on: a line of ``log.jsonl`` and TensorBoard pictures at every checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from Training.checkpoints import at_every
+from Training.validation import sample_images, validate
+
+
+class RunLog:
+    """An ignite handler that validates, and writes what the run has reached.
+
+    A line is ``{"iteration": ..., "loss": ..., one entry per term, "gain_db": {degradation: ...}, "seconds_left":
+    ...}``. Losses are means over all processes and over the iterations since the last line, terms over those of them
+    that had the term. A run that is killed between a line and its checkpoint writes that line again.
+
+    Args:
+        path: the file. every: iterations between two lines.
+        network: what is validated. slices: see ``slice_pairs.ValidationSlices``.
+        writer: of TensorBoard; only rank 0's is used.
+    """
+
+    def __init__(
+        self,
+        path: os.PathLike | str,
+        every: int,
+        network: torch.nn.Module,
+        slices: Iterable[Mapping],
+        writer: SummaryWriter | None,
+    ):
+        self.path, self.every, self.network, self.slices, self.writer = Path(path), every, network, slices, writer
+        self._sums: dict[str, torch.Tensor | float] = {}
+        self._counts: dict[str, int] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Make ``engine`` log; attach it before ``Checkpoints``."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self.begin)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.add)
+        engine.add_event_handler(at_every(self.every), self.write)
+        engine.add_event_handler(Events.COMPLETED, self.end)
+
+    def begin(self, engine: Engine) -> None:
+        """Start the clock."""
+        self._began, self._first = time.monotonic(), engine.state.iteration
+
+    def add(self, engine: Engine) -> None:
+        """Add an iteration's losses to the sums, without waiting for the device to have computed them."""
+        for name, value in engine.state.output.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def write(self, engine: Engine) -> None:
+        """Write one line; every process must call it."""
+        done = engine.state.iteration
+        record = {"iteration": done, **self._means(engine.state.device)}
+        if idist.get_rank() > 0:
+            return
+        gains = validate(self.network, self.slices, engine.state.device)
+        record["gain_db"] = {name: round(gain, 3) for name, gain in gains.items()}
+        seconds = time.monotonic() - self._began
+        record["seconds_left"] = round(seconds / (done - self._first) * (engine.state.epoch_length - done))
+        line = json.dumps(record)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as log:
+            log.write(line + "\n")
+        tqdm.write(line)
+        self._draw(gains, engine)
+
+    def end(self, engine: Engine) -> None:
+        """Close TensorBoard's file, and end its thread."""
+        if self.writer is not None:
+            self.writer.close()
+
+    def _means(self, device: torch.device) -> dict[str, float]:
+        means = torch.stack(
+            [torch.as_tensor(total / self._counts[name], device=device) for name, total in self._sums.items()]
+        )
+        means = idist.all_reduce(means) / idist.get_world_size()
+        names, self._sums, self._counts = list(self._sums), {}, {}
+        return dict(zip(names, means.tolist()))
+
+    def _draw(self, gains: dict[str, float], engine: Engine) -> None:
+        if self.writer is None:
+            return
+        for name, gain in gains.items():
+            self.writer.add_scalar(f"gain_db/{name}", gain, engine.state.iteration)
+        for name, image in sample_images(self.network, self.slices, engine.state.device).items():
+            self.writer.add_image(f"cubic, network, truth/{name}", image, engine.state.iteration)
+        self.writer.flush()

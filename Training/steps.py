@@ -1,0 +1,43 @@
+"""What an iteration of either stage does besides its loss: the precision, the descent, the average of the weights."""
+
+from __future__ import annotations
+
+import torch
+
+LARGEST_GRADIENT = 1.0
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return the context for forward passes: bfloat16 on CUDA, whose range needs no loss scaling; else none."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, learning_rate: float) -> None:
+    """Take one step down ``loss``, with the norm of the gradient clipped."""
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+    optimiser.step()
+
+
+class WeightAverage:
+    """The exponential moving average of a network's weights, which is what is validated and exported.
+
+    Args:
+        average: a copy of the network; it is changed.
+        decay: share of the old average that is kept at every iteration, less in the first ones; 0 switches averaging
+            off, so that the copy equals the network.
+    """
+
+    def __init__(self, average: torch.nn.Module, decay: float):
+        self.average, self.decay = average, decay
+
+    @torch.no_grad()
+    def update(self, network: torch.nn.Module, iteration: int) -> None:
+        """Move the average towards ``network`` (bare or in its data-parallel wrapper)."""
+        decay = min(self.decay, (1 + iteration) / (10 + iteration))
+        for kept, current in zip(self.average.parameters(), network.parameters()):
+            kept.lerp_(current, 1 - decay)

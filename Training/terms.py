@@ -1,0 +1,76 @@
+"""The terms of a generator's loss that need no discriminator, by the names that configurations weigh them with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from Training.losses import ConsistencyLoss, PixelLoss
+from Training.perceptual import PerceptualLoss
+
+PIXEL_TERMS = ("l1", "mse", "charbonnier")
+IMAGE_TERMS = (*PIXEL_TERMS, "consistency", "perceptual")
+
+
+class ImageTerms:
+    """Computes ``IMAGE_TERMS``.
+
+    Args:
+        factor: fine voxels to a coarse one.
+        device: where the images will be.
+        held_band: of "consistency"; see ``losses.ConsistencyLoss``.
+        perceptual_weights: the VGG19 file of "perceptual"; see ``perceptual.PerceptualLoss``.
+    """
+
+    def __init__(
+        self,
+        factor: int,
+        device: torch.device,
+        held_band: float,
+        perceptual_weights: os.PathLike | str | None = None,
+    ):
+        self.factor = factor
+        self.comparisons = {kind: PixelLoss(kind) for kind in PIXEL_TERMS}
+        if perceptual_weights:
+            self.comparisons["perceptual"] = PerceptualLoss(perceptual_weights).to(device)
+        self.consistency = ConsistencyLoss(held_band)
+
+    def __call__(
+        self, names: Iterable[str], image: torch.Tensor, truth: torch.Tensor, coarse: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Return those of ``names`` that are image terms, unweighted.
+
+        Args:
+            names: may name other terms, too, which are left out.
+            image, truth: ``(N, 1, factor * h, factor * w)``. coarse: the network's input, ``(N, 1, h, w)``.
+
+        Raises:
+            ValueError: "perceptual" without weights for it.
+        """
+        found = {}
+        for name in names:
+            if name == "consistency":
+                found[name] = self.consistency(image, coarse, self.factor)
+            elif name in self.comparisons:
+                found[name] = self.comparisons[name](image, truth)
+            elif name == "perceptual":
+                raise ValueError("the perceptual term needs a VGG19; name its file as perceptual_weights")
+        return found
+
+
+def check_terms(names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse unknown terms before the run starts and not in the phase that first uses them.
+
+    Raises:
+        ValueError: a name that is not among ``known``.
+    """
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ValueError(f"there is no loss term {', '.join(unknown)}; choose of {', '.join(known)}")
+
+
+def weighted_sum(terms: Mapping[str, torch.Tensor], weights: Mapping[str, float]) -> torch.Tensor:
+    """Return the sum of the terms, each times its weight."""
+    return sum(weight * terms[name] for name, weight in weights.items())

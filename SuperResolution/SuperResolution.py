@@ -24,6 +24,7 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
     # A source checkout: Slicer has put this file's folder on the path, and the engine lies beside that folder.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
+from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Forecast import Forecast
 from SuperResolutionWidgets.Installer import Installer
@@ -81,6 +82,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             models=ModelCatalog(),
             devices=DeviceCatalog(),
             forecast=Forecast(),
+            acquisition=AcquisitionNote(),
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -156,7 +158,17 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
         """Install the Python packages that upscaling needs, after asking; raises InstallError, one sentence."""
         self.installer.ensure()
 
-    def upscale(self, inputNode, factor=4, outputNode=None, show=True, progress=None, cancelled=None, **options):
+    def upscale(
+        self,
+        inputNode,
+        factor=4,
+        outputNode=None,
+        show=True,
+        progress=None,
+        cancelled=None,
+        asStored=False,
+        **options,
+    ):
         """Return a volume node that holds ``inputNode`` upscaled. It runs in this process and blocks; nothing is asked.
 
         Args:
@@ -166,6 +178,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             show: whether the slice views show the result.
             progress: called as ``progress(done, total, message)``.
             cancelled: polled; return True to stop.
+            asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
             options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``: ``model``, ``detail``,
                 ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups ROI node.
 
@@ -173,7 +186,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.
             SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
         """
-        return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, **options)
+        return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, asStored, **options)
 
 
 class SuperResolutionTest(ScriptedLoadableModuleTest):

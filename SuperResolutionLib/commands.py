@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
     grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
     upscale.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    _add_as_stored(upscale)
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("picture", metavar="PNG")
     preview.add_argument("--factor", type=_factor, metavar="F", help="as for upscale")
     preview.add_argument("--slice", type=int, metavar="N", help="index of the slice; the middle one by default")
+    _add_as_stored(preview)
     _add_engine_options(preview)
     preview.set_defaults(run=_preview)
 
@@ -124,9 +126,16 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     models.set_defaults(run=_models)
 
-    doctor = commands.add_parser("doctor", help="check the installation")
+    doctor = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
+    doctor.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_as_stored(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as-stored", action="store_true", help="do not crop a zero-filled scan to its acquired band first"
+    )
 
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +215,7 @@ def _upscale(options, progress, stop) -> int:
         region=options.region,
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
+        as_stored=options.as_stored,
     )
     result = upscale(volume, request, progress, stop)
     report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
@@ -231,7 +241,7 @@ def _preview(options, progress, stop) -> int:
     volume = read_volume(options.input)
     across = plan_upscale(volume, _request(options, factor=options.factor)).slice_axis
     index = volume.dimensions[across] // 2 if options.slice is None else options.slice
-    request = _request(options, factor=options.factor, slices=(index, index))
+    request = _request(options, factor=options.factor, slices=(index, index), as_stored=options.as_stored)
     result = upscale(volume, request, progress, stop)
     first, last = [0, 0, 0], list(volume.dimensions)
     first[across], last[across] = index, index + 1
@@ -303,10 +313,10 @@ def _describe(model) -> dict:
 
 
 def _doctor(options, progress, stop) -> int:
-    from .doctor import check_installation
+    from .doctor import check_installation, check_scan
 
     healthy = True
-    for finding in check_installation():
+    for finding in [check_scan(options.scan)] if options.scan else check_installation():
         print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
         healthy = healthy and finding.healthy
     return DONE if healthy else BAD_INPUT

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from .errors import InputError
 from .version import VERSION
@@ -39,6 +41,20 @@ def check_installation() -> Iterator[Finding]:
         return
     yield from _check_devices()
     yield from _check_models()
+
+
+def check_scan(path: os.PathLike | str) -> Finding:
+    """Return at which spacing a scan is stored and was acquired, and what ``upscale`` makes of that.
+
+    Raises:
+        InputError: it is not a volume that can be read.
+    """
+    from .acquired_band import detect_acquired_band
+    from .planning import slice_axis
+    from .volume_files import read_volume
+
+    volume = read_volume(path)
+    return Finding(Path(path).name, True, detect_acquired_band(volume, slice_axis(volume)).sentence())
 
 
 def _check_devices() -> Iterator[Finding]:

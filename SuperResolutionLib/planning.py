@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .bundles import QUALITIES, Model, choose_model, find_model
+from .acquired_band import AcquiredBand
+from .bundles import QUALITIES, Model, choose_model, find_model, installed_models
 from .errors import InputError
 from .volume import Volume
 
@@ -31,6 +32,8 @@ class UpscaleRequest:
         consistency: hold the measured band (see ``consistency.HeldBand``).
         uncertainty: also return the ensemble's standard deviation; runs the ensemble whatever the quality.
         output_type: ``input`` keeps the scalar type, ``float`` gives float32.
+        as_stored: upscale a zero-filled scan from its stored voxels instead of the acquired band. The output grid is
+            the same either way: ``factor`` counts from the stored grid.
     """
 
     factor: int | tuple[int, int, int] | None = 4
@@ -45,6 +48,7 @@ class UpscaleRequest:
     consistency: bool = True
     uncertainty: bool = False
     output_type: str = "input"
+    as_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,24 @@ def plan_upscale(volume: Volume, request: UpscaleRequest) -> Plan:
             " slices, or name the plane's axes by a factor such as 1x4x4."
         )
     return plan
+
+
+def plan_from_band(asked: Plan, band: AcquiredBand, request: UpscaleRequest) -> Plan:
+    """Return the plan that leads from the acquired band of a zero-filled scan to the grid that ``asked`` leads to.
+
+    The network starts from fewer samples than are stored, so it needs a larger factor: the smallest that reaches the
+    grid along both axes, or the largest there is (a model that the user named is kept). One resampling does the rest.
+    """
+    spacing = asked.final_spacing or tuple(old / factor for old, factor in zip(band.spacing, asked.factors))
+    needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in range(3) if axis != asked.slice_axis)
+    model = asked.model
+    if request.model is None:
+        factors = sorted({model.factor for model in installed_models()})
+        suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
+        # A detail that was chosen with the asked-for model in mind must be one that the other can show.
+        model = suited if suited.has_detail or not request.detail else model
+    factors = tuple(1 if axis == asked.slice_axis else model.factor for axis in range(3))
+    return Plan(model, asked.slice_axis, factors, spacing)
 
 
 def _plan_for_factor(volume: Volume, request: UpscaleRequest) -> Plan:

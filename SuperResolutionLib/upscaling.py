@@ -9,13 +9,14 @@ from typing import Callable
 import numpy as np
 import torch
 
+from .acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
 from .consistency import HeldBand, noise_level
 from .devices import choose_device, fastest_precision
 from .errors import Cancelled, InputError
 from .inference import SliceInference
 from .intensity import IntensityScale, as_scalar_type
-from .planning import Plan, UpscaleRequest, plan_upscale
-from .resampling import resample_to_spacing
+from .planning import Plan, UpscaleRequest, plan_from_band, plan_upscale
+from .resampling import Grid, line_resamplers, resampled_lines
 from .version import VERSION
 from .volume import Volume, refined_matrix
 
@@ -42,6 +43,9 @@ def upscale(
 ) -> UpscaleResult:
     """Return ``volume`` upscaled as ``request`` asks; the input is not changed.
 
+    A zero-filled scan is first cropped to its acquired band (see ``acquired_band``), which is what the network gets and
+    what data consistency then holds; the output grid is the one that was asked for all the same.
+
     Args:
         request: None asks for x4 in the slice plane.
         progress: called as ``progress(done, total, message)`` after each slice.
@@ -59,9 +63,13 @@ def upscale(
     began = time.monotonic()
     request = request or UpscaleRequest()
     _check_voxels(volume)
-    plan = plan_upscale(volume, request)
+    asked = plan_upscale(volume, request)
     if request.output_type not in ("input", "float"):
         raise InputError(f"The output type is input or float, not {request.output_type}.")
+    band = detect_acquired_band(volume, asked.slice_axis)
+    source, plan = volume, asked
+    if band.zero_filled and not request.as_stored:
+        source, plan = crop_to_band(volume, band), plan_from_band(asked, band, request)
     model = plan.model
     detail = model.default_detail if request.detail is None else float(request.detail)
     network = model.load(detail)
@@ -71,18 +79,20 @@ def upscale(
         if cancelled():
             raise Cancelled
 
-    scale = IntensityScale.of(volume.voxels)
+    scale = IntensityScale.of(source.voxels)
     inference = SliceInference(
         network,
         torch.device(device.name),
         fastest_precision(torch.device(device.name)),
         ensemble=request.quality == "best" or request.uncertainty,
-        empty=_empty_value(volume, scale),
+        empty=_empty_value(source, scale),
         on_tile=stop_if_cancelled,
     )
-    computed, wanted = _boxes(volume, plan, request, network.halo)
-    output = _Output(computed, wanted, plan, scale, request, bool(volume.voxels.min() >= 0))
-    held = HeldBand(model.held_band, noise_level(_sample_slices(volume, plan, scale)))
+    first, last = _wanted_box(volume, asked, request)
+    computed = _with_context(source, volume.dimensions, first, last, plan, network.halo)
+    target = _output_grid(volume.cropped(first, last), asked)
+    output = _Output(computed, target, plan, scale, request, bool(volume.voxels.min() >= 0))
+    held = HeldBand(model.held_band, noise_level(_sample_slices(source, plan, scale)))
     squared_deviation = 0.0
     slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)
     batch = 1 if device.name == "cpu" else 8
@@ -103,9 +113,10 @@ def upscale(
         "model_sha256": model.digest(detail),
         "detail": detail,
         "quality": request.quality,
-        "factors_ijk": list(plan.factors),
+        "factors_ijk": list(asked.factors if asked.final_spacing is None else plan.factors),
         "input": _describe(volume),
         "output": _describe(fine_volume),
+        "acquired": _describe_band(band, request, plan),
         "device": device.name,
         "device_label": device.label,
         "precision": str(inference.precision).replace("torch.", ""),
@@ -114,8 +125,9 @@ def upscale(
         "tiles": inference.tiles,
         "data_consistency": {
             "held": request.consistency,
+            "measured": "the acquired band" if source is not volume else "the stored image",
             "operator": "voxel average, Gaussian low-pass",
-            "band": f"below {model.held_band:g} of the input's Nyquist frequency, down to the noise",
+            "band": f"below {model.held_band:g} of its Nyquist frequency, down to the noise",
             "noise_percent": round(100 * held.noise, 3),
             "residual_percent": round(100 * (squared_deviation / len(slices)) ** 0.5, 4),
         },
@@ -125,26 +137,37 @@ def upscale(
 
 
 class _Output:
-    """Collects fine slices into the output grid, in the output's units and type, and drops a region's context."""
+    """Collects fine slices on the output grid, in the output's units and type.
+
+    Args:
+        computed: the coarse voxels whose refinement by ``plan.factors`` is put; it may reach beyond ``target``.
+        target: the output grid.
+        magnitude: whether negative values are impossible.
+    """
 
     def __init__(
         self,
         computed: Volume,
-        wanted: Volume,
+        target: Grid,
         plan: Plan,
         scale: IntensityScale,
         request: UpscaleRequest,
         magnitude: bool,
     ):
-        self.plan, self.scale, self.wanted = plan, scale, wanted
-        self.final_type = np.dtype(np.float32) if request.output_type == "float" else wanted.voxels.dtype
-        self.type = np.dtype(np.float32) if plan.final_spacing else self.final_type
+        self.target, self.scale, self.modality = target, scale, computed.modality
+        self.across = 2 - plan.slice_axis
+        self.final_type = np.dtype(np.float32) if request.output_type == "float" else computed.voxels.dtype
         self.floor = 0 if magnitude else None
-        offset = np.linalg.solve(computed.ijk_to_ras[:3, :3], wanted.ijk_to_ras[:3, 3] - computed.ijk_to_ras[:3, 3])
-        shape = np.array(wanted.voxels.shape) * plan.factors[::-1]
-        start = np.rint(offset).astype(int)[::-1] * plan.factors[::-1]
-        across = 2 - plan.slice_axis
-        self.window = tuple(slice(start[n], start[n] + shape[n]) for n in range(3) if n != across)
+        fine = Grid(
+            refined_matrix(computed.ijk_to_ras, plan.factors), tuple(np.multiply(computed.dimensions, plan.factors))
+        )
+        lines = line_resamplers(fine, target)
+        self.across_lines = lines.pop(plan.slice_axis)
+        self.columns, self.rows = lines
+        slices_stay = isinstance(self.across_lines, slice)
+        shape = list(reversed(target.dimensions))
+        shape[self.across] = fine.dimensions[plan.slice_axis]
+        self.type = self.final_type if slices_stay else np.dtype(np.float32)
         try:
             self.voxels = np.empty(shape, self.type)
             self.spread = np.empty(shape, np.float32) if request.uncertainty else None
@@ -153,30 +176,31 @@ class _Output:
             raise InputError(
                 f"The result takes {size:.1f} GB, more than the memory holds; choose a region or a smaller factor."
             ) from None
-        self.slices = np.moveaxis(self.voxels, across, 0)
-        self.spread_slices = np.moveaxis(self.spread, across, 0) if request.uncertainty else None
+        self.slices = np.moveaxis(self.voxels, self.across, 0)
+        self.spread_slices = np.moveaxis(self.spread, self.across, 0) if request.uncertainty else None
 
     def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
-        window = (slice(None), *self.window)
         chosen = slice(first, first + len(fine))
-        self.slices[chosen] = self._in_type(self.scale.denormalise(fine[window]), self.type)
+        self.slices[chosen] = self._in_type(self.scale.denormalise(self._in_plane(fine)), self.type)
         if self.spread is not None:
-            self.spread_slices[chosen] = spread[window] * self.scale.span
+            self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
+
+    def _in_plane(self, slices: np.ndarray) -> np.ndarray:
+        return resampled_lines(resampled_lines(slices, 1, self.rows), 2, self.columns)
 
     def _in_type(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         # A magnitude image has no negative values; ringing below zero is not anatomy.
         return as_scalar_type(values if self.floor is None else np.maximum(values, self.floor), dtype)
 
     def volumes(self) -> tuple[Volume, Volume | None]:
-        matrix = refined_matrix(self.wanted.ijk_to_ras, self.plan.factors)
-        volumes = [Volume(self.voxels, matrix, self.wanted.modality)]
-        if self.spread is not None:
-            volumes.append(Volume(self.spread, matrix, self.wanted.modality))
-        if self.plan.final_spacing:
-            volumes = [resample_to_spacing(volume, self.plan.final_spacing) for volume in volumes]
-            fine = volumes[0]
-            volumes[0] = Volume(self._in_type(fine.voxels, self.final_type), fine.ijk_to_ras, fine.modality)
-        return volumes[0], volumes[1] if len(volumes) > 1 else None
+        voxels = resampled_lines(self.voxels, self.across, self.across_lines)
+        if voxels.dtype != self.final_type:
+            voxels = self._in_type(voxels, self.final_type)
+        fine = Volume(voxels, self.target.ijk_to_ras, self.modality)
+        if self.spread is None:
+            return fine, None
+        spread = resampled_lines(self.spread, self.across, self.across_lines)
+        return fine, Volume(spread, self.target.ijk_to_ras, self.modality)
 
 
 def _check_voxels(volume: Volume) -> None:
@@ -192,8 +216,10 @@ def _empty_value(volume: Volume, scale: IntensityScale) -> float | None:
     return float(scale.normalise(corners[:1, 0])[0]) if (corners == corners.flat[0]).all() else None
 
 
-def _boxes(volume: Volume, plan: Plan, request: UpscaleRequest, halo: int) -> tuple[Volume, Volume]:
-    """Return the part of the volume to compute and the part that was asked for; they differ by in-plane context."""
+def _wanted_box(
+    volume: Volume, plan: Plan, request: UpscaleRequest
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return the index box, first and last (excluded) along i, j and k, of the voxels that were asked for."""
     first, last = (0, 0, 0), volume.dimensions
     if request.region is not None:
         if len(request.region) != 6 or not np.isfinite(request.region).all():
@@ -208,10 +234,35 @@ def _boxes(volume: Volume, plan: Plan, request: UpscaleRequest, halo: int) -> tu
                 f" {last[plan.slice_axis] - 1}."
             )
         first[plan.slice_axis], last[plan.slice_axis] = start, end + 1
-    context = [0 if axis == plan.slice_axis else halo + CONTEXT for axis in range(3)]
-    wide_first = tuple(max(0, low - margin) for low, margin in zip(first, context))
-    wide_last = tuple(min(size, high + margin) for high, margin, size in zip(last, context, volume.dimensions))
-    return volume.cropped(wide_first, wide_last), volume.cropped(tuple(first), tuple(last))
+    return tuple(first), tuple(last)
+
+
+def _with_context(
+    source: Volume,
+    stored: tuple[int, int, int],
+    first: tuple[int, int, int],
+    last: tuple[int, int, int],
+    plan: Plan,
+    halo: int,
+) -> Volume:
+    """Return the part of ``source`` to compute: all that the box of stored voxels touches, and in-plane context.
+
+    Args:
+        stored: dimensions of the stored volume, whose index box ``first`` to ``last`` was asked for.
+    """
+    low, high = [], []
+    for axis, (size, count) in enumerate(zip(source.dimensions, stored)):
+        margin = 0 if axis == plan.slice_axis else halo + CONTEXT
+        low.append(max(0, first[axis] * size // count - margin))
+        high.append(min(size, -(-last[axis] * size // count) + margin))
+    return source.cropped(tuple(low), tuple(high))
+
+
+def _output_grid(wanted: Volume, asked: Plan) -> Grid:
+    if asked.final_spacing:
+        return Grid(wanted.ijk_to_ras, wanted.dimensions).at_spacing(asked.final_spacing)
+    dimensions = tuple(size * factor for size, factor in zip(wanted.dimensions, asked.factors))
+    return Grid(refined_matrix(wanted.ijk_to_ras, asked.factors), dimensions)
 
 
 def _sample_slices(volume: Volume, plan: Plan, scale: IntensityScale, most: int = 16) -> torch.Tensor:
@@ -225,6 +276,17 @@ def _describe(volume: Volume) -> dict:
         "dimensions_ijk": list(volume.dimensions),
         "spacing_mm_ijk": [round(value, 6) for value in volume.spacing],
         "scalar_type": str(volume.voxels.dtype),
+    }
+
+
+def _describe_band(band: AcquiredBand, request: UpscaleRequest, plan: Plan) -> dict:
+    return {
+        "stored_mm": [round(value, 6) for value in band.spacing],
+        "acquired_mm": [round(value, 6) for value in band.acquired_spacing],
+        "zero_filled": band.zero_filled,
+        "used": "acquired band" if band.zero_filled and not request.as_stored else "as stored",
+        "network_factors_ijk": list(plan.factors),
+        "sentence": band.sentence(request.as_stored),
     }
 
 

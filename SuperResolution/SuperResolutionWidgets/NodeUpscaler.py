@@ -28,7 +28,17 @@ class NodeUpscaler:
         self._engine = engine
         self._placement = placement or ResultPlacement()
 
-    def upscale(self, inputNode, factor=4, outputNode=None, show=True, progress=None, cancelled=None, **options):
+    def upscale(
+        self,
+        inputNode,
+        factor=4,
+        outputNode=None,
+        show=True,
+        progress=None,
+        cancelled=None,
+        asStored=False,
+        **options,
+    ):
         """Return the volume node that holds ``inputNode`` upscaled; see ``SuperResolutionLogic.upscale``."""
         volume = volumeFromNode(inputNode)
         self._placement.checkOutputNode(outputNode, inputNode)
@@ -36,7 +46,7 @@ class NodeUpscaler:
             options["region"] = regionFromRoi(options["region"], inputNode)
         result = self._engine(
             volume,
-            {"factor": factor, **options},
+            {"factor": factor, "as_stored": asStored, **options},
             progress or (lambda done, total, message: None),
             cancelled or (lambda: False),
         )

@@ -17,13 +17,13 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
-        placement, models, devices, forecast: see the classes ``ResultPlacement``, ``ModelCatalog``, ``DeviceCatalog``
-            and ``Forecast``.
+        placement, models, devices, forecast, acquisition: see the classes ``ResultPlacement``, ``ModelCatalog``,
+            ``DeviceCatalog``, ``Forecast`` and ``AcquisitionNote``.
     """
 
     AUTOMATIC_MODEL = "Automatic"
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast):
+    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, acquisition):
         self._ui = ui
         self._startJob = startJob
         self._installer = installer
@@ -31,6 +31,7 @@ class Panel:
         self._models = models
         self._devices = devices
         self._forecast = forecast
+        self._acquisition = acquisition
         self._parameters = None
         self._job = None
         self._busy = False
@@ -134,6 +135,8 @@ class Panel:
         model = self._chosenModel()
         if model is not None and model.has_detail:
             options += ["--detail", f"{parameters.detail:g}"]
+        if parameters.asStored:
+            options.append("--as-stored")
         region = self._region()
         if region is not None:
             # One word: a value that begins with a minus sign would be taken for an option.
@@ -182,6 +185,8 @@ class Panel:
                 volume = volumeFromNode(self._parameters.inputVolume)
                 self._placement.checkOutputNode(self._parameters.outputVolume, self._parameters.inputVolume)
                 text = "Result: " + self._forecast.text(volume, self._parameters.purpose.factor, self._region())
+                note = self._acquisition.text(self._parameters.inputVolume, volume, self._parameters.asStored)
+                text = "\n".join(filter(None, [text, note]))
                 ready = True
             except InputError as error:
                 text = str(error)

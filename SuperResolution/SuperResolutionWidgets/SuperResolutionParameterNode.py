@@ -21,6 +21,7 @@ class SuperResolutionParameterNode:
         detail: 0 (fidelity) to 1 (perceptual); used where the model has both weight sets.
         detailModel: name of the model that ``detail`` was set for.
         region: only this box is upscaled; None upscales everything.
+        asStored: a zero-filled scan is upscaled from its stored voxels instead of the acquired band.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
     """
 
@@ -32,4 +33,5 @@ class SuperResolutionParameterNode:
     detail: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
     detailModel: str = ""
     region: vtkMRMLMarkupsROINode
+    asStored: bool = False
     device: str = "auto"

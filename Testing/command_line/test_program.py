@@ -394,6 +394,49 @@ def test_the_doctor_finds_this_installation_well(run):
         assert any(line.startswith(f"ok  {subject}: ") for line in lines), subject
 
 
+@pytest.fixture(scope="module")
+def filled_brain(brain, tmp_path_factory):
+    """The head on a grid that is stored 4 times finer than its k-space was acquired, 2 slices, int16, as .nrrd."""
+    volume = read_volume(brain)
+    coarse = volume.voxels[:2].astype(float)
+    fine = np.zeros((2, 164, 132), complex)
+    spectrum = np.fft.fftshift(np.fft.fft2(coarse), axes=(1, 2))
+    fine[:, 62:103, 50:83] = spectrum
+    noise = np.random.default_rng(0).normal(size=(2, 2, 41, 33)) * np.abs(spectrum).max() / 2000
+    fine[:, 62:103, 50:83] += noise[0] + 1j * noise[1]
+    fine = 16 * np.abs(np.fft.ifft2(np.fft.ifftshift(fine, axes=(1, 2))))
+    path = tmp_path_factory.mktemp("filled") / "filled.nrrd"
+    write_volume(Volume(np.rint(fine).astype(np.int16), np.diag([0.5, 0.5, 4, 1]), "MR"), path)
+    return path
+
+
+def test_the_doctor_says_how_a_scan_was_acquired(run_here, filled_brain, brain, tmp_path):
+    code, out, err = run_here("doctor", filled_brain)
+    assert (code, err) == (DONE, "")
+    found = re.fullmatch(
+        r"ok  filled.nrrd: Stored at 0.5 mm, acquired at ([\d.]+)( x [\d.]+)? mm; upscaled from the acquired band.\n",
+        out,
+    )
+    assert float(found.group(1)) == pytest.approx(2, rel=0.15)
+    assert "not zero-filled" in run_here("doctor", brain)[1]
+    assert run_here("doctor", tmp_path / "absent.nrrd")[0] == BAD_INPUT
+
+
+def test_as_stored_is_a_switch_of_upscale_and_preview(run_here, filled_brain, tmp_path):
+    used = {}
+    for switch in ((), ("--as-stored",)):
+        options = ("--factor", 2, "--progress", "none", "--report", tmp_path / "r.json", *switch)
+        code, _, err = run_here("upscale", filled_brain, tmp_path / "fine.nrrd", *options)
+        assert (code, err) == (DONE, "")
+        used[switch] = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["acquired"]["used"]
+        assert read_volume(tmp_path / "fine.nrrd").dimensions == (264, 328, 2)
+    assert used == {(): "acquired band", ("--as-stored",): "as stored"}
+    code, _, err = run_here(
+        "preview", filled_brain, tmp_path / "p.png", "--factor", 2, "--as-stored", "--progress", "none"
+    )
+    assert (code, err) == (DONE, "") and (tmp_path / "p.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize("kind", ["upright", "oblique"])
 def test_a_preview_is_a_picture_of_one_slice(run_here, brain, tmp_path, kind):
     volume = read_volume(brain)

@@ -62,6 +62,56 @@ def oblique_phantom() -> Volume:
     return _make_phantom(matrix=matrix)
 
 
+@pytest.fixture(scope="session")
+def anatomy() -> np.ndarray:
+    """Four sharp slices ``(4, 176, 160)`` from 0 to about 1000: 100 ellipses in a head, drawn finer and averaged."""
+    random = np.random.default_rng(7)
+    y, x = (np.linspace(-1, 1, 2 * size, dtype=np.float32) for size in (176, 160))
+    slices = []
+    for _ in range(4):
+        head = (x / 0.85) ** 2 + (y[:, None] / 0.9) ** 2 < 1
+        image = 400 * head.astype(np.float32)
+        for _ in range(100):
+            (cx, cy), (rx, ry) = random.uniform(-0.8, 0.8, 2), random.uniform(0.01, 0.2, 2)
+            image += random.normal(0, 90) * (((x - cx) / rx) ** 2 + ((y[:, None] - cy) / ry) ** 2 < 1) * head
+        slices.append(np.abs(image).reshape(176, 2, 160, 2).mean(axis=(1, 3)))
+    return np.stack(slices)
+
+
+def _scanned(slices: np.ndarray, noise: float) -> np.ndarray:
+    random = np.random.default_rng(3)
+    return slices + 1000 * noise * (random.normal(size=slices.shape) + 1j * random.normal(size=slices.shape))
+
+
+@pytest.fixture(scope="session")
+def scanned():
+    """The function that returns ``(N, H, W)`` slices as int16 magnitudes with complex noise of SD 1000 ``noise``."""
+    return lambda slices, noise: np.rint(np.abs(_scanned(slices, noise))).astype(np.int16)
+
+
+@pytest.fixture(scope="session")
+def zero_filled():
+    """The function that acquires the central ``shares`` (rows, columns) of k-space and fills the rest with zeros.
+
+    ``zero_filled(slices, shares, noise, taper)`` returns int16 magnitudes on the grid of ``slices``; ``taper`` is the
+    outer part of the band over which a cosine takes k-space to zero.
+    """
+
+    def fill(slices, shares, noise=0.0, taper=0.0):
+        spectrum = np.fft.fft2(_scanned(slices, noise))
+        for axis, share in zip((1, 2), shares):
+            size = slices.shape[axis]
+            radius = np.abs(np.fft.fftfreq(size, 1 / size)) / (round(share * size) / 2)
+            window = np.where(radius <= 1, 1.0, 0.0)
+            if taper:
+                window *= 0.5 + 0.5 * np.cos(np.pi * np.clip((radius - 1 + taper) / taper, 0, 1))
+            if share < 1:
+                spectrum *= window[:, None] if axis == 1 else window
+        return np.rint(np.abs(np.fft.ifft2(spectrum))).astype(np.int16)
+
+    return fill
+
+
 @pytest.fixture
 def write_bundle(tmp_path):
     """The function that writes a model folder with random or given weights and returns its path."""

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from SuperResolutionLib.acquired_band import AcquiredBand
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.planning import UpscaleRequest, plan_upscale, slice_axis
+from SuperResolutionLib.planning import UpscaleRequest, plan_from_band, plan_upscale, slice_axis
 from SuperResolutionLib.volume import Volume
 
 ONE_SENTENCE = r"^[^\n]+[;:,] [^\n]+\.$"
@@ -157,3 +158,25 @@ def test_one_slice_and_planes_of_two_voxels_are_served():
 def test_an_unknown_quality_or_model_is_an_input_error(wish):
     with pytest.raises(InputError, match=ONE_SENTENCE):
         plan(volume_of(), **wish)
+
+
+@pytest.mark.parametrize(
+    "wishes, shares, network, spacing",
+    [
+        ({"factor": 2}, (0.5, 0.5, 1), (4, 4, 1), (0.5, 0.5, 3)),
+        ({"factor": 2}, (0.6, 1, 1), (4, 4, 1), (0.5, 0.5, 3)),
+        ({"factor": 4}, (0.5, 0.5, 1), (4, 4, 1), (0.25, 0.25, 3)),
+        ({"factor": None, "spacing": 0.9}, (0.5, 0.5, 1), (4, 4, 1), (0.9, 0.9, 3)),
+        ({"factor": None, "spacing": 0.9}, (0.6, 0.6, 1), (2, 2, 1), (0.9, 0.9, 3)),
+        ({"factor": 2, "model": "mri-x2-compact"}, (0.5, 0.5, 1), (2, 2, 1), (0.5, 0.5, 3)),
+    ],
+    ids=str,
+)
+def test_from_the_acquired_band_the_smallest_factor_that_reaches_the_asked_for_grid_is_taken(
+    wishes, shares, network, spacing
+):
+    volume, request = volume_of(), UpscaleRequest(**{"quality": "fast", **wishes})
+    dimensions = tuple(round(size * share) for size, share in zip(volume.dimensions, shares))
+    made = plan_from_band(plan_upscale(volume, request), AcquiredBand(2, volume.spacing, shares, dimensions), request)
+    assert made.factors == network and made.slice_axis == 2
+    assert made.final_spacing == pytest.approx(spacing)

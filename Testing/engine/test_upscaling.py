@@ -14,6 +14,7 @@ from pydicom.data import get_testdata_file
 from torch.nn import functional as F
 
 from SuperResolutionLib import upscaling
+from SuperResolutionLib.acquired_band import AcquiredBand
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.networks import NETWORKS, CompactNet
@@ -426,6 +427,121 @@ def test_constant_air_around_the_patient_costs_no_time(write_bundle, make_phanto
     monkeypatch.setattr(CompactNet, "forward", lambda self, x: pixels.append(x.numel()) or really(self, x))
     upscale(Volume(voxels, np.eye(4)), UpscaleRequest(factor=2, model=str(write_bundle())))
     assert (sum(pixels) < share * voxels.size) == (air is not None)
+
+
+# ---------------------------------------------------------------- zero-filled scans
+
+
+def filled_volume(anatomy, zero_filled, shares=(0.5, 0.5), matrix=None):
+    """Return two slices of 80 x 88 voxels of 0.45 x 0.45 x 3 mm, acquired at ``shares`` of the rows and columns."""
+    slices = anatomy[:2].reshape(2, 88, 2, 80, 2).mean(axis=(2, 4))
+    matrix = np.diag([0.45, 0.45, 3.0, 1.0]) if matrix is None else matrix
+    return Volume(zero_filled(slices, shares, 0.01), matrix, "MR")
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([2, 4]),
+    st.sampled_from([0, 1, 2]),
+    st.tuples(st.floats(0.3, 1), st.floats(0.3, 1)),
+)
+def test_from_any_band_the_result_fills_the_stored_scans_box(tmp_path, write_bundle, seed, factor, across, wanted):
+    folder = tmp_path / f"band-{factor}"
+    if not folder.exists():
+        write_bundle(folder.name, factor)
+    factors = tuple(1 if axis == across else factor for axis in range(3))
+    random = np.random.default_rng(seed)
+    volume = Volume(random.normal(100, 20, random.integers(4, 12, 3)).astype(np.float32), random_matrix(seed))
+    kept = list(volume.dimensions)
+    for axis, share in zip((axis for axis in range(3) if axis != across), wanted):
+        kept[axis] = max(2, round(share * kept[axis]))
+    shares = tuple(int(new) / int(old) for new, old in zip(kept, volume.dimensions))
+    band = AcquiredBand(across, volume.spacing, shares, tuple(kept))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upscaling, "detect_acquired_band", lambda volume, across: band)
+        result = upscale(volume, UpscaleRequest(factor=factors, model=str(folder))).volume
+    np.testing.assert_allclose(result.ras_bounds(), volume.ras_bounds(), atol=1e-6, rtol=0)
+    assert result.dimensions == tuple(np.multiply(volume.dimensions, factors))
+
+
+def test_a_zero_filled_scan_is_upscaled_from_its_acquired_band_and_the_report_says_so(anatomy, zero_filled):
+    volume = filled_volume(anatomy, zero_filled)
+    result = upscale(volume, UpscaleRequest(factor=2))
+    assert result.volume.dimensions == (160, 176, 2) and result.volume.voxels.dtype == np.int16
+    assert result.report["model"] == SHIPPED[4] and result.report["factors_ijk"] == [2, 2, 1]
+    assert result.report["acquired"] == {
+        "stored_mm": [0.45, 0.45, 3.0],
+        "acquired_mm": [0.9, 0.9, 3.0],
+        "zero_filled": True,
+        "used": "acquired band",
+        "network_factors_ijk": [4, 4, 1],
+        "sentence": "Stored at 0.45 mm, acquired at 0.9 mm; upscaled from the acquired band.",
+    }
+    assert result.report["data_consistency"]["measured"] == "the acquired band"
+    assert result.report["data_consistency"]["residual_percent"] < 1
+
+
+def test_as_stored_leaves_a_zero_filled_scan_as_it_is(anatomy, zero_filled):
+    report = upscale(filled_volume(anatomy, zero_filled), UpscaleRequest(factor=2, as_stored=True)).report
+    assert report["model"] == SHIPPED[2]
+    assert report["acquired"]["zero_filled"] is True and report["acquired"]["used"] == "as stored"
+    assert report["data_consistency"]["measured"] == "the stored image"
+
+
+def test_an_unfilled_scan_is_upscaled_as_stored(phantom, write_bundle, single_precision):
+    folder = str(write_bundle())
+    results = [upscale(phantom, UpscaleRequest(factor=2, model=folder, as_stored=stored)) for stored in (True, False)]
+    np.testing.assert_array_equal(results[0].volume.voxels, results[1].volume.voxels)
+    assert results[1].report["acquired"]["zero_filled"] is False
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.6, 1)], ids=str)
+def test_upscaling_from_the_acquired_band_is_nearer_to_the_truth(anatomy, zero_filled, shares):
+    volume = filled_volume(anatomy, zero_filled, shares)
+    errors = {}
+    for as_stored in (True, False):
+        result = upscale(volume, UpscaleRequest(factor=2, as_stored=as_stored)).volume
+        errors[as_stored] = np.sqrt(np.mean((result.voxels - anatomy[:2]) ** 2))
+    assert errors[False] < 0.98 * errors[True]
+
+
+def test_a_scan_that_is_filled_along_one_axis_is_cropped_along_that_axis(cubic, anatomy, zero_filled):
+    volume = filled_volume(anatomy, zero_filled, (1, 0.6))
+    result = upscale(volume, UpscaleRequest(factor=2, model=cubic()))
+    stored, acquired = result.report["acquired"]["stored_mm"], result.report["acquired"]["acquired_mm"]
+    assert acquired[1:] == stored[1:] and acquired[0] == pytest.approx(0.75, rel=0.05)
+    np.testing.assert_allclose(result.volume.ras_bounds(), volume.ras_bounds(), atol=1e-6)
+    held = result.volume.voxels.reshape(2, 88, 2, 80, 2).mean(axis=(2, 4))
+    assert np.sqrt(np.mean((held - volume.voxels) ** 2)) < 0.02 * 1000
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.6, 1)], ids=str)
+@pytest.mark.parametrize("box", [((20, 24, 0), (52, 60, 1)), ((0, 0, 1), (33, 88, 2)), ((60, 7, 0), (80, 20, 2))])
+def test_a_region_of_a_zero_filled_scan_is_that_part_of_the_whole_result(
+    cubic, anatomy, zero_filled, single_precision, shares, box
+):
+    volume, model = filled_volume(anatomy, zero_filled, shares, np.diag([-0.45, 0.45, 3, 1])), cubic(4)
+    whole = upscale(volume, UpscaleRequest(factor=4, model=model)).volume
+    part = volume.cropped(*box)
+    region = tuple((part.ras_bounds() + [[0.1] * 3, [-0.1] * 3]).ravel())
+    result = upscale(volume, UpscaleRequest(factor=4, model=model, region=region)).volume
+    expected = whole.cropped(*(tuple(np.multiply(corner, (4, 4, 1))) for corner in box))
+    np.testing.assert_allclose(result.ras_bounds(), part.ras_bounds(), atol=1e-6)
+    assert result.dimensions == expected.dimensions
+    assert np.abs(result.voxels.astype(int) - expected.voxels.astype(int)).max() <= 1
+
+
+def test_chosen_slices_and_a_target_spacing_of_a_zero_filled_scan(cubic, anatomy, zero_filled, single_precision):
+    volume, model = filled_volume(anatomy, zero_filled), cubic(4)
+    whole = upscale(volume, UpscaleRequest(factor=4, model=model)).volume
+    one = upscale(volume, UpscaleRequest(factor=4, model=model, slices=(1, 1))).volume
+    np.testing.assert_array_equal(one.voxels[0], whole.voxels[1])
+    result = upscale(volume, UpscaleRequest(factor=None, spacing=0.3, model=model))
+    np.testing.assert_allclose(result.volume.spacing, (0.3, 0.3, 3.0), rtol=1e-9)
+    assert result.volume.dimensions == (120, 132, 2)
+    assert result.report["acquired"]["used"] == "acquired band"
+    assert result.volume.voxels.mean() == pytest.approx(volume.voxels.mean(), rel=0.02)
 
 
 # ---------------------------------------------------------------- refusals

@@ -155,6 +155,7 @@ class StandInParameters:
             detail=0.0,
             detailModel="",
             region=None,
+            asStored=False,
             device="auto",
             _observers=[],
         )
@@ -187,6 +188,8 @@ class StandInParameters:
 
             def read():
                 return members[widget.currentIndex()]
+        elif isinstance(widget, QtWidgets.QCheckBox):
+            write, changed, read = widget.setChecked, widget.toggled, widget.isChecked
         else:
             changed = widget.valueChanged
 

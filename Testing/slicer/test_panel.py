@@ -11,6 +11,7 @@ pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from pythonqt_stand_ins import StandInParameters, load_panel  # noqa: E402
 from subprocess_worker import SubprocessWorker, alive  # noqa: E402
+from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote  # noqa: E402
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog  # noqa: E402
 from SuperResolutionWidgets.Forecast import Forecast  # noqa: E402
 from SuperResolutionWidgets.InstallError import InstallError  # noqa: E402
@@ -48,6 +49,7 @@ class Bench:
             models=self.models,
             devices=DeviceCatalog(self.list_gpus, platform="linux"),
             forecast=Forecast(),
+            acquisition=AcquisitionNote(),
         )
         self.parameters.connectGui(self.ui)
         self.parameters._observers.append(self.panel.refresh)
@@ -131,6 +133,44 @@ def test_choosing_what_to_do_changes_the_forecast(bench, phantom):
     bench.ui.purposeComboBox.setCurrentIndex(0)
     assert bench.parameters.purpose is Purpose.TIMES_2
     assert "48 × 40 × 6" in bench.forecast
+
+
+@pytest.fixture
+def filled(scene):
+    """A volume node of 96 x 96 x 2 voxels of 0.45 mm whose k-space was acquired at half of that, noise in it."""
+    random = np.random.default_rng(0)
+    spectrum = np.zeros((2, 96, 96), complex)
+    j, i = np.mgrid[-24:24, -24:24] + 0.5
+    decay = 1 / (1 + np.hypot(i, j)) ** 1.5
+    spectrum[:, 24:72, 24:72] = decay * (random.normal(size=(2, 48, 48)) + 1j * random.normal(size=(2, 48, 48)))
+    spectrum[:, 48, 48] = 60
+    voxels = np.abs(np.fft.ifft2(np.fft.ifftshift(spectrum, axes=(1, 2))))
+    voxels = np.rint(900 * voxels / voxels.max()).astype(np.int16)
+    return slicer.util.addVolumeFromArray(voxels, ijkToRAS=np.diag([0.45, 0.45, 3, 1]), name="Filled")
+
+
+def test_a_zero_filled_scan_is_told_and_can_be_left_as_stored(ready, filled):
+    assert "acquired" not in ready.forecast
+    ready.ui.inputSelector.setCurrentNode(filled)
+    assert ready.forecast.endswith("\nStored at 0.45 mm, acquired at 0.9 mm; upscaled from the acquired band.")
+    assert "--as-stored" not in ready.panel._options()
+    ready.click("asStoredCheckBox")
+    assert ready.parameters.asStored
+    assert ready.forecast.endswith("\nStored at 0.45 mm, acquired at 0.9 mm; left as stored.")
+    assert "--as-stored" in ready.panel._options()
+
+
+def test_the_scan_is_looked_at_once_until_its_image_changes(ready, filled, monkeypatch):
+    names, looks = AcquisitionNote.text.__globals__, []
+    really = names["detect_acquired_band"]
+    monkeypatch.setitem(names, "detect_acquired_band", lambda *arguments: looks.append(1) or really(*arguments))
+    ready.ui.inputSelector.setCurrentNode(filled)
+    ready.parameters.purpose = Purpose.TIMES_4
+    assert len(looks) == 1
+    slicer.util.arrayFromVolume(filled)[:] = 5
+    slicer.util.arrayFromVolumeModified(filled)
+    ready.panel.refresh()
+    assert len(looks) == 2 and "acquired" not in ready.forecast
 
 
 def test_a_node_without_voxels_is_named_instead_of_a_forecast(bench, scene):

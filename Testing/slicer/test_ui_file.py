@@ -20,6 +20,7 @@ FIELDS = [
 ]
 SCRIPTED = [
     *FIELDS,
+    "asStoredCheckBox",
     "advancedCollapsibleButton",
     "forecastLabel",
     "upscaleButton",
@@ -56,7 +57,8 @@ def test_every_widget_explains_itself(form):
 def test_every_field_is_reached_by_its_labels_underlined_letter(form):
     labels = [w for w in widgets(form).values() if w.get("class") == "QLabel" and value(w, "buddy")]
     assert {value(label, "buddy") for label in labels} == set(FIELDS)
-    texts = [value(w, "text") for w in [*labels, widgets(form)["upscaleButton"], widgets(form)["cancelButton"]]]
+    others = [widgets(form)[name] for name in ("asStoredCheckBox", "upscaleButton", "cancelButton")]
+    texts = [value(w, "text") for w in [*labels, *others]]
     letters = [text[text.index("&") + 1].lower() for text in texts]
     assert len(set(letters)) == len(letters)
 
@@ -72,7 +74,7 @@ def test_the_saved_parameters_are_those_of_the_parameter_node(form, root):
     source = root / "SuperResolution/SuperResolutionWidgets/SuperResolutionParameterNode.py"
     declared = {line.split(":")[0].strip() for line in source.read_text(encoding="utf-8").splitlines() if ": " in line}
     assert bound <= declared
-    assert bound == {"inputVolume", "outputVolume", "purpose", "quality", "detail", "region"}
+    assert bound == {"inputVolume", "outputVolume", "purpose", "quality", "detail", "region", "asStored"}
 
 
 def test_every_node_selector_gets_the_scene(form):
@@ -109,6 +111,7 @@ def test_nothing_is_clipped(width):
     ui.purposeComboBox.addItem("Pixels 4 times finer (×4)")
     ui.qualityComboBox.addItem("Best (8 times slower)")
     ui.forecastLabel.text = "Result: 1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB"
+    ui.forecastLabel.text += "\nStored at 0.96 mm, acquired at 1.92 mm; upscaled from the acquired band."
     ui.statusLabel.text = "The model mri-x4-compact was trained on MR, and this is CT. " * 2
     ui.advancedCollapsibleButton.collapsed = False
     top.resize(width, 700)
@@ -126,7 +129,7 @@ def _check_text(widget):
     metrics = QtGui.QFontMetrics(widget.font())
     if isinstance(widget, QtWidgets.QLabel) and widget.wordWrap():
         assert widget.height() >= widget.heightForWidth(widget.width()), widget.objectName()
-    elif isinstance(widget, (QtWidgets.QLabel, QtWidgets.QPushButton)):
+    elif isinstance(widget, (QtWidgets.QLabel, QtWidgets.QPushButton, QtWidgets.QCheckBox)):
         assert metrics.horizontalAdvance(widget.text().replace("&", "")) <= widget.width(), widget.objectName()
     elif isinstance(widget, QtWidgets.QComboBox):
         arrow = 28

@@ -167,8 +167,10 @@ def test_a_label_map_is_refused_as_output(phantom, scene, upscaler):
 def test_an_roi_node_becomes_a_region_and_other_options_reach_the_engine(phantom, scene, upscaler, nearest):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     roi.SetSize(4, 6, 8)
-    upscaler.upscale(phantom, factor=2, region=roi, quality="best", device="cpu")
-    assert nearest.options == {"factor": 2, "region": (-2, -3, -4, 2, 3, 4), "quality": "best", "device": "cpu"}
+    upscaler.upscale(phantom, factor=2, region=roi, quality="best", device="cpu", asStored=True)
+    region = (-2, -3, -4, 2, 3, 4)
+    expected = {"factor": 2, "as_stored": True, "region": region, "quality": "best", "device": "cpu"}
+    assert nearest.options == expected
 
 
 def test_progress_is_passed_on(phantom, upscaler):

@@ -73,7 +73,8 @@ def test_the_losses_in_the_log_follow_the_phases_and_the_learning_rate_the_sched
 
 
 def test_a_bar_shows_how_far_the_run_is_and_the_time_left(train, tiny_stage1, tmp_path, capsys):
-    train("stage1", {**tiny_stage1, "iterations": 2, "train#handlers#3#disable": False}, tmp_path)
+    always = {"train#handlers#3#disable": False, "train#handlers#3#mininterval": 0}
+    train("stage1", {**tiny_stage1, "iterations": 2, **always}, tmp_path)
     assert re.search(r"Iteration: \[2/2\] 100%.*\[\d\d:\d\d<\d\d:\d\d\]", capsys.readouterr().err)
 
 

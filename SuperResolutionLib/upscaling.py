@@ -107,6 +107,7 @@ def upscale(
         output.put(first, fine[:, 0].numpy(), spread[:, 0].numpy())
         progress(first + len(measured), len(slices), "Upscaling")
     fine_volume, uncertainty = output.volumes()
+    used = device if inference.device == torch.device(device.name) else choose_device(str(inference.device))
     report = {
         "program": f"SuperResolution {VERSION}",
         "model": model.name,
@@ -117,8 +118,8 @@ def upscale(
         "input": _describe(volume),
         "output": _describe(fine_volume),
         "acquired": _describe_band(band, request, plan),
-        "device": device.name,
-        "device_label": device.label,
+        "device": used.name,
+        "device_label": used.label,
         "precision": str(inference.precision).replace("torch.", ""),
         "seconds": round(time.monotonic() - began, 2),
         "slices": len(slices),

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from SuperResolutionLib import upscaling
 from SuperResolutionLib.acquired_band import AcquiredBand
+from SuperResolutionLib.devices import Device
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.networks import NETWORKS, CompactNet
@@ -685,6 +686,18 @@ def test_running_out_of_memory_is_survived_and_reported(write_bundle, make_phant
     result = upscale(volume, request)
     assert any("tiles were made smaller" in warning for warning in result.report["warnings"])
     assert np.abs(result.volume.voxels.astype(int) - whole.astype(int)).max() <= 1
+
+
+def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_bundle, make_phantom, monkeypatch):
+    class FallenBack(upscaling.SliceInference):
+        def __post_init__(self):
+            self._place(torch.device("cpu"), torch.float32)
+
+    monkeypatch.setattr(upscaling, "SliceInference", FallenBack)
+    devices = {"auto": Device("mps", "Apple GPU"), "cpu": Device("cpu", "CPU (2 threads)")}
+    monkeypatch.setattr(upscaling, "choose_device", devices.__getitem__)
+    report = upscale(make_phantom((1, 40, 44)), UpscaleRequest(factor=2, model=str(write_bundle()))).report
+    assert (report["device"], report["device_label"]) == ("cpu", "CPU (2 threads)")
 
 
 # ---------------------------------------------------------------- precision and real images

@@ -41,6 +41,8 @@ class BarProgress(NoProgress):
         spacing = " x ".join(f"{value:.3g}" for value in report["output"]["spacing_mm_ijk"])
         print(f"{output}: {size} voxels of {spacing} mm, {report['seconds']:.1f} s on {report['device_label']}")
         print(f"model {report['model']}, detail {report['detail']:g}")
+        if report["acquired"]["zero_filled"]:
+            print(report["acquired"]["sentence"])
         held = report["data_consistency"]
         print(
             f"{'held' if held['held'] else 'not held'}: the input's band {held['band']};"

@@ -401,10 +401,12 @@ def test_detail_chooses_between_the_two_weight_sets(write_bundle, phantom, singl
 @pytest.mark.parametrize("shape", [(1, 40, 44), (3, 2, 2), (2, 3, 31), (1, 17, 2), (7, 33, 41)], ids=str)
 @pytest.mark.parametrize("factor", SHIPPED)
 def test_single_slices_odd_sizes_and_tiny_planes_are_upscaled(shape, factor):
-    voxels = np.random.default_rng(0).integers(0, 500, shape).astype(np.int16)
+    # Smooth, as a network that takes white noise for Rician noise rightly lowers its mean.
+    k, j, i = np.indices(shape)
+    voxels = (250 + 150 * np.sin(j / 4 + k) * np.cos(i / 5)).astype(np.int16)
     result = upscale(Volume(voxels, np.diag([1, 1, 3, 1.0])), UpscaleRequest(factor=factor, model=SHIPPED[factor]))
     assert result.volume.voxels.shape == (shape[0], factor * shape[1], factor * shape[2])
-    assert result.volume.voxels.mean() == pytest.approx(voxels.mean(), rel=0.15)
+    assert result.volume.voxels.mean() == pytest.approx(voxels.mean(), rel=0.02)
 
 
 def test_tiles_smaller_than_the_slice_leave_no_seams(write_bundle, make_phantom, single_precision, monkeypatch):

@@ -27,19 +27,27 @@ def kspace_crop(image: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def kspace_crop_to(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Return the magnitude of the image rebuilt from the ``size`` central samples of its k-space.
+    """Return the magnitude of the image rebuilt from the ``size`` central samples of its k-space."""
+    return kspace_resized(image, size).abs()
 
-    A bare crop samples at index 0 of each block; the phase ramp moves the samples to the block's centre,
-    ``(old size / new size - 1) / 2`` high-resolution voxels on (Fourier shift theorem).
+
+def kspace_resized(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return ``image`` ``(..., H, W)`` as a complex one of ``size``: its k-space is cropped, or padded with zeros.
+
+    The new voxels tile the same box. A bare crop samples at index 0 of each block; the phase ramp moves the samples to
+    the block's centre, ``(old size / new size - 1) / 2`` old voxels on (Fourier shift theorem).
     """
     spectrum = torch.fft.fft2(image)
-    for axis, kept in zip((-2, -1), size):
+    for axis, new in zip((-2, -1), size):
         old = image.shape[axis]
+        kept = min(old, new)
         index = torch.arange(kept, device=image.device) - kept // 2
-        ramp = torch.exp(1j * torch.pi * index * (1 / kept - 1 / old))
-        spectrum = spectrum.index_select(axis, index % old) * ramp.reshape((-1, 1) if axis == -2 else (-1,))
-        spectrum = torch.fft.ifftshift(spectrum, dim=axis)
-    return torch.fft.ifft2(spectrum).abs() * (size[0] * size[1] / (image.shape[-2] * image.shape[-1]))
+        ramp = torch.exp(1j * torch.pi * index * (1 / new - 1 / old))
+        centre = spectrum.index_select(axis, index % old) * ramp.reshape((-1, 1) if axis == -2 else (-1,))
+        shape = list(centre.shape)
+        shape[axis] = new
+        spectrum = centre.new_zeros(shape).index_copy(axis, index % new, centre)
+    return torch.fft.ifft2(spectrum) * (size[0] * size[1] / (image.shape[-2] * image.shape[-1]))
 
 
 OPERATORS = {"area": area_average, "bicubic": antialiased_bicubic, "kspace": kspace_crop}

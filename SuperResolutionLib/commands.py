@@ -108,7 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("inputs", nargs="+", metavar="HR", help="sharp volumes")
     evaluate.add_argument("--factor", type=int, default=4, metavar="F")
     evaluate.add_argument(
-        "--degradation", action="append", metavar="NAME", help="area, bicubic, kspace or kspace-noise; all by default"
+        "--degradation",
+        action="append",
+        metavar="NAME",
+        help="area, bicubic, kspace, kspace-noise (2 %%) or kspace-noise5 (5 %%); all by default",
     )
     evaluate.add_argument(
         "--plane",

@@ -97,15 +97,15 @@ def upscale(
     slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)
     batch = 1 if device.name == "cpu" else 8
     progress(0, len(slices), "Upscaling")
-    for first in range(0, len(slices), batch):
+    for start in range(0, len(slices), batch):
         stop_if_cancelled()
-        measured = torch.from_numpy(scale.normalise(slices[first : first + batch]))[:, None]
+        measured = torch.from_numpy(scale.normalise(slices[start : start + batch]))[:, None]
         fine, spread = inference(measured)
         if request.consistency:
             fine = held.project(fine, measured, model.factor)
         squared_deviation += float(held.deviation(fine, measured, model.factor).square().mean(dim=(1, 2, 3)).sum())
-        output.put(first, fine[:, 0].numpy(), spread[:, 0].numpy())
-        progress(first + len(measured), len(slices), "Upscaling")
+        output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
+        progress(start + len(measured), len(slices), "Upscaling")
     fine_volume, uncertainty = output.volumes()
     used = device if inference.device == torch.device(device.name) else choose_device(str(inference.device))
     report = {

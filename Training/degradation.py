@@ -56,6 +56,29 @@ def read_preset(path: os.PathLike | str, factor: int) -> tuple[Compose, Compose]
     return tuple(PlainCompose(parser.get_parsed_content(name)) for name in ("slice_transforms", "patch_transforms"))
 
 
+class RandSliceTransform(RandomizableTransform, MapTransform):
+    """A random step that is drawn once a call, by ``randomize``, and then the same for all keys.
+
+    Args:
+        keys: slices ``(1, H, W)``, real or complex. prob: the chance that anything happens.
+    """
+
+    def __init__(self, keys: KeysCollection, prob: float, allow_missing_keys: bool = False):
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``image`` after the step as it was drawn."""
+        raise NotImplementedError
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        self.randomize(None)
+        result = dict(data)
+        for key in self.key_iterator(result) if self._do_transform else ():
+            result[key] = self.transformed(convert_to_tensor(result[key], track_meta=False))
+        return result
+
+
 class Decimated(MapTransform):
     """The step from the fine to the coarse grid, by one of the engine's acquisition operators, whole slices only.
 

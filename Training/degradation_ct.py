@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_to_tensor
+
+from Training.degradation import RandSliceTransform
 
 
 def gaussian_mtf(frequency: torch.Tensor, f50: float) -> torch.Tensor:
@@ -30,7 +29,7 @@ def radial_frequency(size: tuple[int, int], voxel: float = 1.0) -> torch.Tensor:
     return torch.hypot(rows[:, None], columns[None])
 
 
-class RandMTFBlurd(RandomizableTransform, MapTransform):
+class RandMTFBlurd(RandSliceTransform):
     """The blur of focal spot, detector and reconstruction kernel, by its modulation transfer function.
 
     The scanner as a linear system, as in Richard et al. 2012, "Towards task-based assessment of CT performance: system
@@ -52,8 +51,7 @@ class RandMTFBlurd(RandomizableTransform, MapTransform):
         prob: float = 0.1,
         allow_missing_keys: bool = False,
     ):
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         self.factor, self.f50 = factor, f50
 
     def randomize(self, data: None = None) -> None:
@@ -62,21 +60,16 @@ class RandMTFBlurd(RandomizableTransform, MapTransform):
         self._mtf = list(MTFS.values())[self.R.randint(len(MTFS))]
         self._f50 = self.R.uniform(*self.f50)
 
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        self.randomize()
-        result = dict(data)
-        for key in self.key_iterator(result) if self._do_transform else ():
-            image = convert_to_tensor(result[key], track_meta=False)
-            height, width = image.shape[-2:]
-            mirrored = torch.cat([image, image.flip(-2)], dim=-2)
-            mirrored = torch.cat([mirrored, mirrored.flip(-1)], dim=-1)
-            frequency = radial_frequency((2 * height, 2 * width), self.factor).to(image)
-            blurred = torch.fft.ifft2(torch.fft.fft2(mirrored) * self._mtf(frequency, self._f50)).real
-            result[key] = blurred[..., :height, :width]
-        return result
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        mirrored = torch.cat([image, image.flip(-2)], dim=-2)
+        mirrored = torch.cat([mirrored, mirrored.flip(-1)], dim=-1)
+        frequency = radial_frequency((2 * height, 2 * width), self.factor).to(image)
+        blurred = torch.fft.ifft2(torch.fft.fft2(mirrored) * self._mtf(frequency, self._f50)).real
+        return blurred[..., :height, :width]
 
 
-class RandQuantumNoised(RandomizableTransform, MapTransform):
+class RandQuantumNoised(RandSliceTransform):
     """Quantum noise as filtered back-projection leaves it: Gaussian, with little of it at low frequencies.
 
     Its power spectrum is the ramp times the square of the kernel's MTF (Riederer, Pelc and Chesler 1978, "The noise
@@ -98,8 +91,7 @@ class RandQuantumNoised(RandomizableTransform, MapTransform):
         prob: float = 0.1,
         allow_missing_keys: bool = False,
     ):
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         self.sigma, self.f50 = sigma, f50
 
     def randomize(self, data: None = None) -> None:
@@ -107,14 +99,9 @@ class RandQuantumNoised(RandomizableTransform, MapTransform):
         super().randomize(None)
         self._sigma, self._f50 = self.R.uniform(*self.sigma), self.R.uniform(*self.f50)
 
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        self.randomize()
-        result = dict(data)
-        for key in self.key_iterator(result) if self._do_transform else ():
-            image = convert_to_tensor(result[key], track_meta=False)
-            frequency = radial_frequency(tuple(image.shape[-2:]))
-            amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
-            amplitude = amplitude * (self._sigma / amplitude.square().mean().sqrt())
-            white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
-            result[key] = image + torch.fft.ifft2(torch.fft.fft2(white) * amplitude).real.to(image)
-        return result
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        frequency = radial_frequency(tuple(image.shape[-2:]))
+        amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
+        amplitude = amplitude * (self._sigma / amplitude.square().mean().sqrt())
+        white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
+        return image + torch.fft.ifft2(torch.fft.fft2(white) * amplitude).real.to(image)

@@ -8,14 +8,13 @@ slice: a scanner, too, takes the magnitude last. Bias field, contrast and Rician
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_to_tensor
 
-from SuperResolutionLib.acquisition import kspace_crop_to
+from SuperResolutionLib.acquisition import kspace_crop_to, kspace_resized
+from Training.degradation import RandSliceTransform
 
 
 def tukey_window(radius: torch.Tensor, strength: float) -> torch.Tensor:
@@ -50,7 +49,7 @@ def kspace_lines(size: int) -> torch.Tensor:
     return torch.fft.fftfreq(size, 1 / size)
 
 
-class RandKSpaceWindowd(RandomizableTransform, MapTransform):
+class RandKSpaceWindowd(RandSliceTransform):
     """Apodisation: the acquired band is tapered along both axes, as scanners do against Gibbs ringing.
 
     Tukey's or Hamming's window (Harris 1978, "On the use of windows for harmonic analysis with the discrete Fourier
@@ -72,8 +71,7 @@ class RandKSpaceWindowd(RandomizableTransform, MapTransform):
         prob: float = 0.1,
         allow_missing_keys: bool = False,
     ):
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         self.factor, self.strength = factor, strength
 
     def randomize(self, data: None = None) -> None:
@@ -82,20 +80,16 @@ class RandKSpaceWindowd(RandomizableTransform, MapTransform):
         self._window = list(WINDOWS.values())[self.R.randint(len(WINDOWS))]
         self._strength = self.R.uniform(*self.strength)
 
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        self.randomize()
-        result = dict(data)
-        for key in self.key_iterator(result) if self._do_transform else ():
-            image, weights = convert_to_tensor(result[key], track_meta=False), {}
-            for axis in (-2, -1):
-                size = image.shape[axis]
-                radius = kspace_lines(size).abs() * (2 * self.factor / size)
-                weights[axis] = self._window(radius, self._strength) * (radius <= 1)
-            result[key] = weight_kspace(image, weights)
-        return result
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        weights = {}
+        for axis in (-2, -1):
+            size = image.shape[axis]
+            radius = kspace_lines(size).abs() * (2 * self.factor / size)
+            weights[axis] = self._window(radius, self._strength) * (radius <= 1)
+        return weight_kspace(image, weights)
 
 
-class RandPartialFourierd(RandomizableTransform, MapTransform):
+class RandPartialFourierd(RandSliceTransform):
     """Partial Fourier: the last lines of one side of k-space, along one axis, are not acquired and left at zero.
 
     Zero-filling is the plainest of the reconstructions that McGibney et al. 1993, "Quantitative evaluation of several
@@ -117,8 +111,7 @@ class RandPartialFourierd(RandomizableTransform, MapTransform):
         prob: float = 0.1,
         allow_missing_keys: bool = False,
     ):
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         self.factor, self.kept = factor, kept
 
     def randomize(self, data: None = None) -> None:
@@ -127,38 +120,23 @@ class RandPartialFourierd(RandomizableTransform, MapTransform):
         self._kept = self.R.uniform(*self.kept)
         self._axis, self._side = self.R.choice((-2, -1)), self.R.choice((-1, 1))
 
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        self.randomize()
-        result = dict(data)
-        for key in self.key_iterator(result) if self._do_transform else ():
-            image = convert_to_tensor(result[key], track_meta=False)
-            size = image.shape[self._axis]
-            last = (self._kept - 0.5) * size / self.factor
-            from_the_middle = kspace_lines(size) + 0.5  # an even band runs from -n to n - 1
-            acquired = self._side * from_the_middle < last
-            result[key] = weight_kspace(image, {self._axis: acquired})
-        return result
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        size = image.shape[self._axis]
+        last = (self._kept - 0.5) * size / self.factor
+        from_the_middle = kspace_lines(size) + 0.5  # an even band runs from -n to n - 1
+        acquired = self._side * from_the_middle < last
+        return weight_kspace(image, {self._axis: acquired})
 
 
 def zero_fill_to(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Return the magnitude of ``image`` ``(..., H, W)`` interpolated to ``size`` by zeros around its k-space.
 
-    The inverse of the engine's ``kspace_crop_to`` where the interpolated image is nowhere negative. The phase ramp
-    keeps the field of view in place: new voxels tile the old box.
+    The inverse of the engine's ``kspace_crop_to`` where the interpolated image is nowhere negative.
     """
-    spectrum = torch.fft.fft2(image)
-    for axis, new in zip((-2, -1), size):
-        old = image.shape[axis]
-        index = torch.arange(old, device=image.device) - old // 2
-        ramp = torch.exp(1j * torch.pi * index * (1 / new - 1 / old))
-        acquired = spectrum.index_select(axis, index % old) * ramp.reshape((-1, 1) if axis == -2 else (-1,))
-        shape = list(acquired.shape)
-        shape[axis] = new
-        spectrum = acquired.new_zeros(shape).index_copy(axis, index % new, acquired)
-    return torch.fft.ifft2(spectrum).abs() * (size[0] * size[1] / (image.shape[-2] * image.shape[-1]))
+    return kspace_resized(image, size).abs()
 
 
-class RandZeroFilld(RandomizableTransform, MapTransform):
+class RandZeroFilld(RandSliceTransform):
     """A scanner's interpolation: a smaller matrix is acquired and zero-filled to the one that is stored.
 
     Bernstein et al. 2001, "Effect of windowing and zero-filled reconstruction of MRI data on spatial resolution and
@@ -178,8 +156,7 @@ class RandZeroFilld(RandomizableTransform, MapTransform):
         prob: float = 0.1,
         allow_missing_keys: bool = False,
     ):
-        MapTransform.__init__(self, keys, allow_missing_keys)
-        RandomizableTransform.__init__(self, prob)
+        super().__init__(keys, prob, allow_missing_keys)
         self.acquired = acquired
 
     def randomize(self, data: None = None) -> None:
@@ -187,11 +164,6 @@ class RandZeroFilld(RandomizableTransform, MapTransform):
         super().randomize(None)
         self._acquired = self.R.uniform(*self.acquired, size=2)
 
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        self.randomize()
-        result = dict(data)
-        for key in self.key_iterator(result) if self._do_transform else ():
-            image = convert_to_tensor(result[key], track_meta=False)
-            size = tuple(math.ceil(share * side) for share, side in zip(self._acquired, image.shape[-2:]))
-            result[key] = zero_fill_to(kspace_crop_to(image, size), tuple(image.shape[-2:]))
-        return result
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        size = tuple(math.ceil(share * side) for share, side in zip(self._acquired, image.shape[-2:]))
+        return zero_fill_to(kspace_crop_to(image, size), tuple(image.shape[-2:]))

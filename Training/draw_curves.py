@@ -9,11 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 
 def draw_curves(runs: dict[str, Path], out: Path, degradations: list[str] | None = None) -> None:
@@ -28,9 +24,8 @@ def draw_curves(runs: dict[str, Path], out: Path, degradations: list[str] | None
         for label, folder in runs.items()
     }
     names = degradations or list(dict.fromkeys(name for log in logs.values() for name in log[-1]["gain_db"]))
-    figure, panels = pyplot.subplots(
-        1, len(names), figsize=(3.2 * len(names), 3.2), sharey=True, squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(3.2 * len(names), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)
     for panel, name in zip(panels[0], names):
         for label, log in logs.items():
             points = [(row["iteration"], row["gain_db"][name]) for row in log if name in row["gain_db"]]
@@ -42,7 +37,6 @@ def draw_curves(runs: dict[str, Path], out: Path, degradations: list[str] | None
     panels[0, 0].set_ylabel("gain over bicubic, dB")
     panels[0, -1].legend(fontsize=8)
     figure.savefig(out, dpi=110)
-    pyplot.close(figure)
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from SuperResolutionLib.consistency import noise_level
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume_files import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
+from Training.degradation import FWHM_OF_UNIT_GAUSSIAN
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel
 PATCH = 16  # coarse voxels
@@ -40,7 +41,6 @@ PATCHES = 4000
 TRIES = 40  # draws of a quarter of the patches each
 FITTED_PATCHES = 1500
 FORMAT = "superresolution learned degradation 1"
-FWHM_PER_SD = math.sqrt(8 * math.log(2))
 BATCH = 32
 ADVERSARIAL_WEIGHT = 0.02
 GAIN_WEIGHT = 0.5
@@ -222,7 +222,7 @@ def full_width(taps: Sequence[float]) -> float:
 def gaussian_taps(fwhm: torch.Tensor | float, factor: int) -> torch.Tensor:
     """Return the ``5 * factor`` taps of a Gaussian of the given FWHM in coarse voxels, of sum 1."""
     offsets = torch.arange(SUPPORT * factor) - (SUPPORT * factor - 1) / 2
-    taps = torch.exp(-0.5 * (offsets * FWHM_PER_SD / (fwhm * factor)) ** 2)
+    taps = torch.exp(-0.5 * (offsets * FWHM_OF_UNIT_GAUSSIAN / (fwhm * factor)) ** 2)
     return taps / taps.sum()
 
 

@@ -75,6 +75,12 @@ def test_the_papers_two_stages_are_an_override(train, tiny, configs, tmp_path):
     start = {"start_from": str(first / "checkpoint.pt"), "discriminator_def#width": 2, "patches": patches}
     train("stage2", {**small, **start, "stage2_loss": loss}, second, configs / "seed.yaml")
     assert json.loads((second / "log.jsonl").read_text()).keys() >= {"loss", "mse", "adversarial"}
+    plain = {"start_from": start["start_from"], "stage2_loss": loss, "discriminator_def#width": 2}
+    third = tmp_path / "third"
+    fixed = {"discriminator_def#patch": 16, "patches": patches}
+    train("stage2", {**small, **plain, **fixed}, third, configs / "seed.yaml", configs / "srgan.yaml")
+    head = read_checkpoint(third / "checkpoint.pt")["discriminator"]["head.1.weight"]
+    assert head.shape[1] == 16  # dense layers over the whole patch
 
 
 def test_the_papers_settings_are_those_of_the_paper(configs):
@@ -100,7 +106,7 @@ def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny
 
 def test_overrides_name_only_what_a_stage_has(configs):
     known = settings_of(configs / "stage1.yaml", configs / "stage2.yaml")
-    for file in ("rrdb.yaml", "seed.yaml", "multi_gpu.yaml"):
+    for file in ("rrdb.yaml", "seed.yaml", "srgan.yaml", "multi_gpu.yaml"):
         unknown = {key for key in settings_of(configs / file) if "#" not in key} - set(known)
         assert unknown <= {"device_ids", "finalize"}, file
 

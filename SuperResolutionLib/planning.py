@@ -22,7 +22,7 @@ class UpscaleRequest:
 
     Attributes:
         factor: a number for the slice plane (4), or one per axis i, j, k ((2, 2, 1) or (1, 1, 4) or (2, 2, 2)); None
-            where one of the next two decides.
+            where one of the next two decides, or else the model: its factor, or isotropic.
         spacing: mm, a number for the slice plane or one per axis i, j, k.
         isotropic: refine all axes to the finest spacing.
         model: an installed model's name or a model folder, for the slice plane or for what lies between the slices, as
@@ -125,6 +125,13 @@ def plan_upscale(volume: Volume, request: UpscaleRequest) -> Plan:
     """
     if request.quality not in QUALITIES:
         raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
+    if (
+        request.factor is None
+        and request.spacing is None
+        and request.model
+        and find_model(request.model).through_slices
+    ):
+        request = replace(request, isotropic=True)
     if request.spacing is not None or request.isotropic:
         plan = _plan_for_spacing(volume, request)
     else:
@@ -184,7 +191,7 @@ def _plan_for_factor(volume: Volume, request: UpscaleRequest) -> Plan:
     named = find_model(request.model) if request.model else None
     factor = request.factor
     if factor is None:
-        factor = 4 if named is None or named.through_slices else named.factor
+        factor = 4 if named is None else named.factor
     if isinstance(factor, (int, float)):
         across = slice_axis(volume)
         factors = _with((factor,) * 3, across, 1)

@@ -88,6 +88,7 @@ def test_a_named_model_must_have_the_factor_that_is_asked_for():
 def test_without_a_wish_the_factor_is_the_models_or_4():
     assert plan(volume_of(), factor=None).factors == (4, 4, 1)
     assert plan(volume_of(), factor=None, model="mri-x2-compact").factors == (2, 2, 1)
+    assert plan(volume_of(), factor=None, model="mri-through-plane").final_spacing == (1, 1, 1)
 
 
 @pytest.mark.parametrize(

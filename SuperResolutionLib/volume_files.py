@@ -185,3 +185,13 @@ def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = Tru
         raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text under a temporary name, then rename."""
+    partial = temporary_name(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -99,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_options(batch)
     batch.set_defaults(run=_batch)
 
+    export = commands.add_parser("export-dicom", help="write a result as a derived DICOM series")
+    export.add_argument("source", metavar="IN_SERIES", help="folder of the DICOM series that was upscaled")
+    export.add_argument("result", metavar="RESULT", help="its result, .nrrd, .nii.gz, ...")
+    export.add_argument("output", metavar="OUT_DIR", help="a new or empty folder")
+    export.add_argument("--report", metavar="FILE", help="upscale's report; RESULT.json by default, where it is there")
+    export.set_defaults(run=_export_dicom)
+
     preview = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
     preview.add_argument("input", metavar="IN", help="a volume, as for upscale")
     preview.add_argument("picture", metavar="PNG")
@@ -265,6 +272,26 @@ def _batch(options, progress, stop) -> int:
         )
         return CANCELLED
     return SOME_FAILED if "failed" in states else DONE
+
+
+def _export_dicom(options, progress, stop) -> int:
+    from .dicom_export import export_dicom
+    from .volume_files import read_volume
+
+    path = Path(options.report or f"{options.result}.json")
+    report = None
+    if options.report or path.is_file():
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            report["output"]["dimensions_ijk"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path} is not a report of upscale; give the one that was made with the result."
+            ) from None
+    result = read_volume(options.result)
+    uid = export_dicom(options.source, result, options.output, report, stop)
+    print(f"{options.output}: {result.dimensions[2]} images, series {uid}")
+    return DONE
 
 
 def _preview(options, progress, stop) -> int:

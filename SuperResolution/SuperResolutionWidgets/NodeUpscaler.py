@@ -6,19 +6,29 @@ from .ResultPlacement import ResultPlacement
 from .VolumeNodes import regionFromRoi, volumeFromNode
 
 
+def importEngine():
+    """Return the module ``SuperResolutionLib.upscaling``.
+
+    Raises:
+        InputError: PyTorch or another package that the engine needs is not installed.
+    """
+    try:
+        import SuperResolutionLib.upscaling
+    except ImportError as error:
+        raise InputError(
+            f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
+        ) from error
+    return SuperResolutionLib.upscaling
+
+
 def runEngine(volume, options: dict, progress, cancelled):
     """Run ``SuperResolutionLib.upscaling.upscale`` on a Volume; ``options`` are the fields of ``UpscaleRequest``.
 
     Raises:
         InputError: also where PyTorch or another package that the engine needs is not installed.
     """
-    try:
-        from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-    except ImportError as error:
-        raise InputError(
-            f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
-        ) from error
-    return upscale(volume, UpscaleRequest(**options), progress=progress, cancelled=cancelled)
+    engine = importEngine()
+    return engine.upscale(volume, engine.UpscaleRequest(**options), progress=progress, cancelled=cancelled)
 
 
 class NodeUpscaler:

@@ -7,6 +7,8 @@ import slicer.util
 
 from SuperResolutionLib.errors import InputError
 
+from .DicomDescription import DicomDescription
+
 
 class ResultPlacement:
     """Puts a result beside its input: same study, same transform, same window, shown in the slice views."""
@@ -50,6 +52,7 @@ class ResultPlacement:
                 self._writeProvenance(node, report)
             self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
+            DicomDescription().describe(inputNode, node, report)
         except Exception:
             if created:
                 self._remove(created)

@@ -21,7 +21,7 @@ class DicomDescription:
         if not inputItem or not hierarchy.GetItemAttribute(inputItem, constants.GetDICOMSeriesModalityAttributeName()):
             return
         attributes = {name: hierarchy.GetItemAttribute(inputItem, prefix + name) for name in self.COPIED}
-        factor = "x".join(str(factor) for factor in report.get("factors_ijk", []))
+        factor = "x".join(f"{old / new:.3g}" for old, new in zip(inputNode.GetSpacing(), node.GetSpacing()))
         description = hierarchy.GetItemAttribute(inputItem, prefix + "SeriesDescription")
         attributes["SeriesDescription"] = f"{description} SR {factor} not for diagnosis".strip()
         number = hierarchy.GetItemAttribute(inputItem, constants.GetDICOMSeriesNumberAttributeName())

@@ -4,6 +4,8 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler  # noqa: E402
+from SuperResolutionWidgets.ResultPlacement import ResultPlacement  # noqa: E402
+from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
 
 
 @pytest.fixture
@@ -61,6 +63,13 @@ def test_the_result_does_not_pass_for_the_source_series(loadedSeries, hierarchy,
     assert (hierarchy.GetItemUID(item, "DICOM"), hierarchy.GetItemUID(item, "DICOMInstanceUID")) == ("", "")
     assert node.GetAttribute("DICOM.instanceUIDs") is None
     assert hierarchy.GetItemByUID("DICOM", "1.2.3.4") == hierarchy.GetItemByDataNode(loadedSeries)
+
+
+def test_the_factor_is_that_of_the_voxels_not_of_the_network(loadedSeries, hierarchy, nearest):
+    fine = nearest(volumeFromNode(loadedSeries), {"factor": 2}, lambda *step: None, lambda: False).volume
+    node = ResultPlacement().place(fine, {"factors_ijk": [4, 4, 1]}, loadedSeries, "Result")
+    description = attributesOf(hierarchy, node)["DICOM.SeriesDescription"]
+    assert description == "t1 tra SR 2x2x1 not for diagnosis"
 
 
 def test_a_volume_from_a_file_gets_no_dicom_attributes(phantom, hierarchy, nearest):

@@ -53,7 +53,7 @@ def export_dicom(
         export_dicom("t1_series", result.volume, "t1_series_x4", result.report)
     """
     pydicom = import_pydicom()
-    output_folder = Path(output_folder)
+    output_folder = Path(output_folder).absolute()
     check_output_folder(output_folder)
     if output_folder.exists() and (not output_folder.is_dir() or any(output_folder.iterdir())):
         raise InputError(f"{output_folder} is there already; give a new or an empty folder.")
@@ -109,7 +109,7 @@ class _DerivedImages:
         self._normal = np.cross(i, j)
         self._order = range(result.dimensions[2]) if k @ self._normal > 0 else range(result.dimensions[2])[::-1]
         self._positions = [matrix[:3, 3] + n * spacing[2] * k for n in range(result.dimensions[2])]
-        self._stored = pixels.stored
+        self._pixels = pixels
         meta = pydicom.dataset.FileMetaDataset()
         meta.FileMetaInformationGroupLength = 0
         meta.FileMetaInformationVersion = b"\0\1"
@@ -133,7 +133,7 @@ class _DerivedImages:
         data.ImagePositionPatient = _decimals(self._positions[k])
         (data.SliceLocation,) = _decimals([self._positions[k] @ self._normal])
         data.SourceImageSequence = [self._source_image(header) for header in self._sources_of(k)]
-        data.PixelData = self._stored[k].astype("<u2" if self._stored.dtype == np.uint16 else "<i2").tobytes()
+        data.PixelData = self._pixels.stored(k).tobytes()
         data.save_as(path)
 
     def _keep(self) -> None:
@@ -195,13 +195,13 @@ class _DerivedImages:
         data.Columns, data.Rows = self._result.dimensions[:2]
         data.BitsAllocated = data.BitsStored = 16
         data.HighBit = 15
-        data.PixelRepresentation = int(pixels.stored.dtype == np.int16)
+        data.PixelRepresentation = int(pixels.dtype == np.int16)
         if self._series.modality == "CT" or not pixels.exact:
             data.RescaleSlope, data.RescaleIntercept = pixels.slope, pixels.intercept
             if "RescaleType" not in data:
                 data.RescaleType = "HU" if self._series.modality == "CT" else "US"
         if "WindowCenter" not in data or "WindowWidth" not in data:
-            low, high = np.percentile(self._result.voxels, [0.5, 99.5])
+            low, high = np.percentile(self._result.voxels[:: max(1, self._result.dimensions[2] // 16)], [0.5, 99.5])
             (data.WindowCenter, data.WindowWidth) = _decimals([(low + high) / 2, max(high - low, 1.0)])
 
     def _refer(self, report: dict, pixels: StoredPixels) -> None:

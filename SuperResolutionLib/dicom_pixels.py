@@ -14,11 +14,15 @@ DS_LENGTH = 16
 class StoredPixels:
     """16-bit stored values and their Modality LUT: value = ``slope`` * stored + ``intercept`` (PS3.3 C.11.1).
 
-    ``slope`` and ``intercept`` are decimal strings (VR DS). ``step`` is the distance of two values that can be told
-    apart; 0 means that all values are exact.
+    Attributes:
+        voxels: ``(k, j, i)``, the values.
+        dtype: int16 or uint16, of the stored values.
+        slope, intercept: decimal strings (VR DS).
+        step: the distance of two values that can be told apart; 0 means that all values are exact.
     """
 
-    stored: np.ndarray
+    voxels: np.ndarray
+    dtype: np.dtype
     slope: str = "1"
     intercept: str = "0"
     step: float = 0.0
@@ -27,20 +31,25 @@ class StoredPixels:
     def exact(self) -> bool:
         return self.step == 0
 
+    def stored(self, k: int) -> np.ndarray:
+        """Return the stored values of slice ``k``, little-endian."""
+        values = self.voxels[k]
+        if not self.exact:
+            values = np.rint((values.astype(np.float64) - float(self.intercept)) / float(self.slope)).clip(0, 65535)
+        return values.astype(self.dtype.newbyteorder("<"))
+
 
 def store_pixels(voxels: np.ndarray) -> StoredPixels:
     """Return voxels as 16-bit integers: exact where they are integers of that range, else on 65536 even steps."""
     low, high = voxels.min(), voxels.max()
-    whole = voxels.dtype.kind in "iu" or bool((voxels == np.rint(voxels)).all())
+    whole = voxels.dtype.kind in "iu" or all((values == np.rint(values)).all() for values in voxels)
     for dtype in (np.int16, np.uint16) if voxels.dtype != np.uint16 else (np.uint16,):
         if whole and np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
-            return StoredPixels(voxels.astype(dtype))
-    low, high = float(low), float(high)
+            return StoredPixels(voxels, np.dtype(dtype))
     # Both ends are rounded outwards, so that no value falls off an end.
-    intercept = _decimal(low, -1)
-    slope = _decimal((high - float(intercept)) / 65535 or 1.0, 1)
-    stored = np.rint((voxels.astype(np.float64) - float(intercept)) / float(slope))
-    return StoredPixels(stored.clip(0, 65535).astype(np.uint16), slope, intercept, float(slope))
+    intercept = _decimal(float(low), -1)
+    slope = _decimal((float(high) - float(intercept)) / 65535 or 1.0, 1)
+    return StoredPixels(voxels, np.dtype(np.uint16), slope, intercept, float(slope))
 
 
 def _decimal(value: float, direction: int) -> str:

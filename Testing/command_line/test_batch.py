@@ -132,6 +132,20 @@ def test_no_scheduler_at_the_address_is_one_sentence(repository, folder, tmp_pat
     assert re.fullmatch(r"superresolution: There is no dask scheduler at [^\n]+\n", end.stderr), end.stderr
 
 
+def test_a_worker_takes_its_share_of_the_processor(folder, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="several workers need dask")
+    from SuperResolutionLib.cohort import CohortTask, find_volumes
+    from SuperResolutionLib.cohort_workers import _run_on_worker
+    from SuperResolutionLib.planning import UpscaleRequest
+
+    request = UpscaleRequest(factor=2, quality="fast", device="cpu")
+    task = CohortTask(find_volumes(folder, tmp_path / "out")[0], request, resume=False, compressed=True)
+    options = {"processes": False, "dashboard_address": None, "host": "127.0.0.1", "protocol": "tcp"}
+    with distributed.LocalCluster(n_workers=0, **options) as cluster, distributed.Client(cluster):
+        outcome = _run_on_worker(task, "stop", 3)
+    assert (outcome.state, outcome.report["device_label"]) == ("done", "CPU (3 threads)")
+
+
 # ---------------------------------------------------------------- cancelling
 
 

@@ -402,6 +402,13 @@ def test_a_folder_with_something_in_it_is_left_alone(write_series, tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
+def test_the_folder_one_stands_in_is_refused_like_another(write_series, tmp_path, monkeypatch):
+    source = write_series()
+    monkeypatch.chdir(source)
+    with pytest.raises(InputError, match="is there already"):
+        export_dicom(source, refined(read_volume(source), (2, 2, 1)), ".")
+
+
 def test_without_pydicom_one_sentence_says_what_to_install(tmp_path, phantom, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(InputError, match="pip install pydicom"):

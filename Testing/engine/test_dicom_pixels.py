@@ -10,7 +10,9 @@ from SuperResolutionLib.dicom_pixels import store_pixels
 
 
 def restored(pixels):
-    return pixels.stored * float(pixels.slope) + float(pixels.intercept)
+    stored = np.stack([pixels.stored(k) for k in range(len(pixels.voxels))])
+    assert stored.dtype == pixels.dtype.newbyteorder("<")
+    return stored * float(pixels.slope) + float(pixels.intercept)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_integers_of_16_bits_are_exact_whatever_their_type(dtype, low, high, sto
     voxels = np.array([[[low, 1, 17, high]]], dtype)
     pixels = store_pixels(voxels)
     assert pixels.exact and (pixels.slope, pixels.intercept) == ("1", "0")
-    assert pixels.stored.dtype == stored
+    assert pixels.dtype == stored
     np.testing.assert_array_equal(restored(pixels), voxels)
 
 

@@ -33,6 +33,7 @@ from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
@@ -74,6 +75,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SuperResolutionLogic()
+        runTimes = RunTimes(slicer.app.userSettings())
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
@@ -81,7 +83,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             placement=ResultPlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
-            forecast=Forecast(),
+            forecast=Forecast(runTimes),
+            runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

@@ -43,6 +43,11 @@ class ChoicesSection:
         ui.deviceComboBox.connect("currentIndexChanged(int)", self.onDeviceChosen)
         ui.advancedCollapsibleButton.connect("contentsCollapsed(bool)", self.onAdvancedToggled)
 
+    @property
+    def isOpen(self) -> bool:
+        """Whether the user has the panel before the eyes."""
+        return self._parameters is not None
+
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none."""
         self._parameters = parameters

@@ -25,9 +25,7 @@ class ComparisonView:
         """
         if self._before is not None:
             self.restore()
-        views = [
-            (self._node(name, "vtkMRMLSliceNode"), self._node(name, "vtkMRMLSliceCompositeNode")) for name in self.VIEWS
-        ]
+        views = [self._nodes(name) for name in self.VIEWS]
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         if layout is None or None in sum(views, ()):
             return False

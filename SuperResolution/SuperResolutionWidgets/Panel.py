@@ -24,7 +24,7 @@ class Panel:
         self._ui = ui
         self._parameters = None
         view = ComparisonView()
-        preview = SlicePreview(view)
+        self._preview = preview = SlicePreview(view)
         self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox())
         self._runs = RunSection(
             ui, self._choices, startJob, installer, placement, preview, CurrentSlice(), runTimes, self.refresh
@@ -34,6 +34,8 @@ class Panel:
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none (the scene is being closed)."""
         self._parameters = parameters
+        if parameters is None:
+            self._preview.close()
         self._choices.setParameters(parameters)
         self.refresh()
 

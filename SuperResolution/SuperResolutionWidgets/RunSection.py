@@ -119,6 +119,8 @@ class RunSection:
         index, sliceNode = self._currentSlice.find(task.inputNode, volume, task.region)
 
         def show(task, outcome, seconds):
+            if not self._choices.isOpen:
+                return ""
             self._preview.show(outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, sliceNode)
             return f"Slice {index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
 

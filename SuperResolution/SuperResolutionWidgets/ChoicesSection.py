@@ -17,6 +17,7 @@ class ChoicesSection:
         ui: the widgets of SuperResolution.ui, by object name.
         placement, models, devices, forecast, acquisition, regionBox: see the classes ``ResultPlacement``,
             ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``AcquisitionNote`` and ``RegionBox``.
+        onMoved: called when the user has changed the box of the region.
 
     Attributes:
         prospect: of the run that the choices lead to, None where they lead to none.
@@ -25,7 +26,7 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox):
+    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox, onMoved):
         self._ui = ui
         self._placement = placement
         self._models = models
@@ -33,6 +34,7 @@ class ChoicesSection:
         self._forecast = forecast
         self._acquisition = acquisition
         self._regionBox = regionBox
+        self._onMoved = onMoved
         self._parameters = None
         self._listedModels: list[str] | None = None
         self._deviceNotes: dict[str, str] = {}
@@ -52,11 +54,12 @@ class ChoicesSection:
         """Show and edit these parameters from now on; None while there are none."""
         self._parameters = parameters
         self._listedModels = None
+        # The box of a saved scene is shown or hidden as it was saved.
+        self._shownRegion = None if parameters is None else parameters.region
+        self._regionBox.follow(self._shownRegion, self._onMoved)
         if parameters is None:
             self.prospect = None
             return
-        # The box of a saved scene is shown or hidden as it was saved.
-        self._shownRegion = parameters.region
         if parameters.device not in [device.name for device in self._devices.ALWAYS]:
             self._listAllDevices()
 
@@ -173,6 +176,7 @@ class ChoicesSection:
             self._shownRegion = region
             if region is not None:
                 self._regionBox.show(region, self._parameters.inputVolume)
+            self._regionBox.follow(region, self._onMoved)
 
     def _chosenModel(self):
         parameters = self._parameters

@@ -25,7 +25,7 @@ class Panel:
         self._parameters = None
         view = ComparisonView()
         self._preview = preview = SlicePreview(view)
-        self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox())
+        self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox(), self.refresh)
         self._runs = RunSection(
             ui, self._choices, startJob, installer, placement, preview, CurrentSlice(), runTimes, self.refresh
         )

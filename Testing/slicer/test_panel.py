@@ -455,6 +455,18 @@ def test_a_new_region_gets_a_box_in_the_views(ready, scene):
     assert ready.ui.upscaleButton.enabled
 
 
+def test_the_forecast_follows_the_box_while_it_is_dragged(ready, scene):
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    ready.parameters.region = roi
+    before = ready.forecast
+    roi.SetSize(4, 6, 8)
+    assert ready.forecast != before
+    ready.panel.setParameters(None)
+    shown = ready.forecast
+    roi.SetSize(8, 6, 8)
+    assert ready.forecast == shown
+
+
 def test_a_region_that_the_user_hides_stays_hidden(ready, scene):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     ready.parameters.region = roi

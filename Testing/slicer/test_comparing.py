@@ -297,6 +297,35 @@ def test_fading_ends_side_by_side(ready, phantom, views):
     assert views("Green")[1].GetBackgroundVolumeID() == phantom.GetID()
 
 
+def test_a_new_result_ends_the_comparison(ready, phantom, views):
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    ready.run()
+    ready.ui.fadeSlider.setValue(40)
+    ready.run()
+    assert ready.ui.fadeSlider.value == 100
+    assert views("Red")[1].GetForegroundVolumeID() is None
+    ready.click("sideBySideButton")
+    ready.run()
+    assert not ready.ui.sideBySideButton.checked
+    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpView
+    newest = slicer.util.getNode("Phantom SR x2_2")
+    assert [views(name)[1].GetBackgroundVolumeID() for name in VIEWS] == [newest.GetID()] * 3
+
+
+def test_the_preview_and_the_comparison_take_turns(ready, phantom, views):
+    ready.run()
+    before = state(views)
+    ready.click("sideBySideButton")
+    preview(ready)
+    assert not ready.ui.sideBySideButton.checked
+    ready.click("sideBySideButton")
+    assert ready.ui.sideBySideButton.checked
+    assert ready.ui.previewButton.text == "&Preview slice"
+    assert views("Red")[1].GetBackgroundVolumeID() == phantom.GetID()
+    ready.click("sideBySideButton")
+    assert state(views) == before
+
+
 def test_each_input_is_compared_with_its_own_newest_result(ready, phantom, straight, views):
     ready.run()
     ready.run()

@@ -34,8 +34,10 @@ from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
+from SuperResolutionWidgets.SliceThickness import SliceThickness
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
@@ -76,6 +78,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SuperResolutionLogic()
+        runTimes = RunTimes(slicer.app.userSettings())
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
@@ -83,8 +86,10 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             placement=ResultPlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
-            forecast=Forecast(),
+            forecast=Forecast(runTimes),
+            runTimes=runTimes,
             acquisition=AcquisitionNote(),
+            thickness=SliceThickness(lambda: getattr(slicer, "dicomDatabase", None)),
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)

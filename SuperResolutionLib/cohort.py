@@ -38,6 +38,10 @@ class CohortVolume:
         return self.output.with_name(self.output.name + ".json")
 
     @property
+    def added_file(self) -> Path:
+        return self.output.with_name(self.output.name + ".added.nrrd")
+
+    @property
     def uncertainty_file(self) -> Path:
         return self.output.with_name(self.output.name + ".uncertainty.nrrd")
 
@@ -141,6 +145,7 @@ class CohortTask:
 
     volume: CohortVolume
     request: UpscaleRequest
+    added: bool
     resume: bool
     compressed: bool
 
@@ -164,6 +169,7 @@ class CohortTask:
                 volume.source,
                 volume.output,
                 self.request,
+                added=volume.added_file if self.added else None,
                 uncertainty=volume.uncertainty_file if self.request.uncertainty else None,
                 report_file=volume.report_file,
                 notes={"fingerprint": key},
@@ -197,7 +203,8 @@ class CohortTask:
             same = report["fingerprint"] == key and report["output_bytes"] == volume.output.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return report if same and (volume.uncertainty_file.exists() or not self.request.uncertainty) else None
+        wanted = [(volume.added_file, self.added), (volume.uncertainty_file, self.request.uncertainty)]
+        return report if same and all(path.exists() for path, wished in wanted if wished) else None
 
 
 def upscale_folder(
@@ -205,6 +212,7 @@ def upscale_folder(
     output_folder: os.PathLike | str,
     request: UpscaleRequest | None = None,
     *,
+    added: bool = False,
     resume: bool = False,
     workers: int = 1,
     scheduler: str | None = None,
@@ -219,6 +227,7 @@ def upscale_folder(
     replaced. A cancelled run keeps what is done, and the outcomes of the rest are ``cancelled``.
 
     Args:
+        added: also write the results minus B-spline interpolation, ``NAME.added.nrrd``.
         resume: skip a volume whose result is there, whole, with a report of the same ``fingerprint``.
         workers: volumes at a time, each in a process of its own that gets its share of the processor; needs dask.
         scheduler: address of a running dask scheduler, whose workers see the same folders, in its own thread settings.
@@ -246,7 +255,7 @@ def upscale_folder(
     except OSError as error:
         raise InputError(f"Cannot make the folder {output_folder} ({error.strerror}); choose another one.") from None
     check_output_folder(output_folder / SUMMARY)
-    tasks = [CohortTask(volume, request, resume, compressed) for volume in volumes]
+    tasks = [CohortTask(volume, request, added, resume, compressed) for volume in volumes]
     if scheduler or workers > 1:
         from .cohort_workers import run_by_dask
 

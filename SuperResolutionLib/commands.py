@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     upscale.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
     upscale.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
     _add_upscale_options(upscale)
+    upscale.add_argument("--added", metavar="FILE", help="also write the result minus B-spline interpolation")
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     _add_engine_options(upscale)
@@ -92,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("input", metavar="IN_DIR", help="folder of volumes and DICOM series folders, at any depth")
     batch.add_argument("output", metavar="OUT_DIR", help="gets the same folders and names, and summary.csv")
     _add_upscale_options(batch)
-    batch.add_argument("--uncertainty", action="store_true", help="also write each ensemble's SD")
+    batch.add_argument("--added", action="store_true", help="also write NAME.added.nrrd, as upscale --added")
+    batch.add_argument("--uncertainty", action="store_true", help="also write NAME.uncertainty.nrrd, the ensemble's SD")
     batch.add_argument("--resume", action="store_true", help="skip what is there from the same input and options")
     crew = batch.add_mutually_exclusive_group()
     crew.add_argument("--workers", type=int, default=1, metavar="N", help="volumes at a time, by dask (1)")
@@ -164,6 +166,9 @@ def _add_upscale_options(parser: argparse.ArgumentParser) -> None:
     grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
     grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
     parser.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    parser.add_argument(
+        "--box", type=_box, metavar="I,J,K,I,J,K", help="only the voxels from the first index to before the second"
+    )
     _add_as_stored(parser)
     _add_new_slices(parser)
     parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
@@ -224,7 +229,14 @@ def _plane(text: str) -> tuple:
     return (name or None, axes)
 
 
-_factor.__name__, _spacing.__name__ = "factor", "spacing"
+def _box(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    values = tuple(int(part) for part in text.split(","))
+    if len(values) != 6:
+        raise ValueError
+    return values[:3], values[3:]
+
+
+_factor.__name__, _spacing.__name__, _box.__name__ = "factor", "spacing", "list of 6 indices"
 
 
 def _request(options, **changes):
@@ -247,6 +259,7 @@ def _upscale(options, progress, stop) -> int:
         options.input,
         options.output,
         _upscale_request(options),
+        added=options.added,
         uncertainty=options.uncertainty,
         report_file=options.report,
         compressed=not options.no_compression,
@@ -264,6 +277,7 @@ def _upscale_request(options):
         spacing=options.spacing,
         isotropic=options.isotropic,
         region=options.region,
+        box=options.box,
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
         as_stored=options.as_stored,
@@ -279,6 +293,7 @@ def _batch(options, progress, stop) -> int:
         options.input,
         options.output,
         _upscale_request(options),
+        added=options.added,
         resume=options.resume,
         workers=options.workers,
         scheduler=options.scheduler,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Callable
 
 from .errors import InputError
+from .interpolation import added_to_interpolation
 from .planning import UpscaleRequest
 from .upscaling import upscale
 from .volume_files import (
@@ -25,6 +26,7 @@ def upscale_file(
     output: os.PathLike | str,
     request: UpscaleRequest | None = None,
     *,
+    added: os.PathLike | str | None = None,
     uncertainty: os.PathLike | str | None = None,
     report_file: os.PathLike | str | None = None,
     notes: dict | None = None,
@@ -36,6 +38,7 @@ def upscale_file(
 
     Args:
         source: an image file or a DICOM series folder.
+        added: where to write the result minus B-spline interpolation.
         uncertainty: where to write the ensemble's standard deviation; ``request.uncertainty`` must ask for it.
         report_file: where to write the report, as JSON. An old one is removed before ``output`` is replaced, so that a
             report never lies beside a volume that it does not describe.
@@ -44,7 +47,7 @@ def upscale_file(
     Raises:
         InputError, Cancelled: as ``upscale``, ``read_volume`` and ``write_volume`` do; no file has changed.
     """
-    outputs = [path for path in (output, uncertainty) if path]
+    outputs = [path for path in (output, added, uncertainty) if path]
     for path in outputs:
         check_output_path(path)
     if report_file:
@@ -57,6 +60,8 @@ def upscale_file(
     result = upscale(volume, request, progress, cancelled)
     if report_file:
         Path(report_file).unlink(missing_ok=True)
+    if added:
+        write_volume(added_to_interpolation(volume, result.volume), added, compressed)
     if uncertainty:
         write_volume(result.uncertainty, uncertainty, compressed)
     write_volume(result.volume, output, compressed)

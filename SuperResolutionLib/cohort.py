@@ -7,18 +7,21 @@ import glob
 import hashlib
 import json
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+import SimpleITK as sitk
+
 from .bundles import find_model, installed_models
 from .cohort_summary import SUMMARY, Outcome, write_summary
 from .errors import Cancelled, InputError
 from .planning import UpscaleRequest
 from .version import VERSION
-from .volume_files import OUTPUT_SUFFIXES, check_output_folder
+from .volume_files import OUTPUT_SUFFIXES, check_output_folder, dicom_files, dicom_series_in
 
 VOLUME_SUFFIXES = (*OUTPUT_SUFFIXES, ".nhdr", ".mhd", ".hdr", ".gipl.gz", ".gipl", ".mnc", ".mrc")
 """Names that end so are volumes, and damaged ones are reported. Pictures (.png, .tif) are not looked at."""
@@ -27,9 +30,17 @@ HEADER_SUFFIXES = (".nhdr", ".mhd", ".hdr")
 
 @dataclass(frozen=True)
 class CohortVolume:
-    """A volume that was found: its file or DICOM folder, its path below the input folder, and where its result goes."""
+    """A volume that was found.
+
+    Attributes:
+        source: its file or DICOM folder.
+        series: which DICOM series, where the folder holds several.
+        name: its path below the input folder; for one of several series, with the series' number and description.
+        output: where its result goes.
+    """
 
     source: Path
+    series: str | None
     name: str
     output: Path
 
@@ -47,10 +58,10 @@ class CohortVolume:
 
 
 def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | str) -> list[CohortVolume]:
-    """Return all volumes below ``input_folder``, by name: image files, and folders with DICOM files as one each.
+    """Return all volumes below ``input_folder``, by name: image files, and the DICOM series in each folder.
 
     A result keeps its volume's folder and name, and its format where that can be written (.nrrd, .nii.gz, .nii, .mha);
-    the others and DICOM folders become .nrrd. ``output_folder`` and hidden files are not searched.
+    the others and DICOM become .nrrd. ``output_folder`` and hidden files are not searched.
 
     Raises:
         InputError: the input folder is not there or holds no volume, or results would land among the inputs.
@@ -60,43 +71,57 @@ def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | s
         raise InputError(f"There is no folder {input_folder}; check the path.")
     if target == root or target in root.parents:
         raise InputError(f"The output folder {output_folder} holds the inputs; choose another output folder.")
-    sources = sorted(_sources(root, target))
-    if not sources:
+    found = sorted(_sources(root, target), key=lambda volume: volume[1])
+    if not found:
         raise InputError(f"The folder {input_folder} holds no volumes; give a folder of .nrrd, .nii.gz, .mha or DICOM.")
-    results = {source: _result(source, root, target) for source in sources}
-    kept = {path for source, path in results.items() if path.name == source.name}
+    wanted = [target / _output_name(Path(name), source.is_dir()) for source, name, _ in found]
+    kept = {output for output, (_, name, _) in zip(wanted, found) if output.name == Path(name).name}
     volumes, taken = [], set()
-    for source, output in results.items():
-        if output in taken or (output in kept and output.name != source.name):
-            output = output.with_name(f"{source.name}.nrrd")
+    for output, (source, name, series) in zip(wanted, found):
+        if output in taken or (output in kept and output.name != Path(name).name):
+            output = target / f"{name}.nrrd"
         taken.add(output)
-        name = source.name if source == root else source.relative_to(root).as_posix()
-        volumes.append(CohortVolume(source, name, output))
+        volumes.append(CohortVolume(source, series, name, output))
     return volumes
 
 
-def _result(source: Path, root: Path, target: Path) -> Path:
-    name = source.name
-    if source.is_dir():
-        name += ".nrrd"
-    elif not name.lower().endswith(OUTPUT_SUFFIXES):
-        name = next(name[: -len(end)] for end in VOLUME_SUFFIXES if name.lower().endswith(end)) + ".nrrd"
-    return target / name if source == root else (target / source.relative_to(root)).with_name(name)
-
-
-def _sources(root: Path, target: Path) -> Iterator[Path]:
+def _sources(root: Path, target: Path) -> Iterator[tuple[Path, str, str | None]]:
+    """Yield the file or folder, its path below ``root`` and the series, of each volume."""
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and Path(folder, name) != target]
-        others = []
-        for name in names:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(VOLUME_SUFFIXES):
-                yield Path(folder, name)
-            elif name != "DICOMDIR":
-                others.append(Path(folder, name))
-        if any(map(_is_dicom, others)):
-            yield Path(folder)
+        folder = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and folder / name != target]
+        visible = [name for name in names if not name.startswith(".")]
+        volumes = [name for name in visible if name.lower().endswith(VOLUME_SUFFIXES)]
+        for name in volumes:
+            yield folder / name, (folder / name).relative_to(root).as_posix(), None
+        if any(_is_dicom(folder / name) for name in visible if name not in volumes):
+            yield from _series(folder, root)
+
+
+def _series(folder: Path, root: Path) -> Iterator[tuple[Path, str, str | None]]:
+    # A folder may hold DICOM that is no image: a directory, a report.
+    found = dicom_series_in(folder)
+    name = folder.name if folder == root else folder.relative_to(root).as_posix()
+    if len(found) == 1:
+        yield folder, name, None
+        return
+    labels = {series: _label(dicom_files(folder, series)[0]) for series in found}
+    for series, label in labels.items():
+        unique = list(labels.values()).count(label) == 1
+        label = label if unique else f"{label}_{series.rpartition('.')[2]}"
+        yield folder, label if folder == root else f"{name}/{label}", series
+
+
+def _label(file: str) -> str:
+    """Return the number and the description of the series of a DICOM file, as a file's name."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(file)
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return "series"  # what is wrong with it is said when it is read
+    words = [reader.GetMetaData(key).strip() for key in ("0020|0011", "0008|103e") if reader.HasMetaDataKey(key)]
+    return re.sub(r"[^\w.+-]+", "_", " ".join(words)).strip("_.") or "series"
 
 
 def _is_dicom(path: Path) -> bool:
@@ -107,7 +132,16 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def fingerprint(source: Path, request: UpscaleRequest) -> str:
+def _output_name(path: Path, is_dicom: bool) -> Path:
+    name = path.name
+    if is_dicom:
+        name += ".nrrd"
+    elif not name.lower().endswith(OUTPUT_SUFFIXES):
+        name = next(name[: -len(end)] for end in VOLUME_SUFFIXES if name.lower().endswith(end)) + ".nrrd"
+    return path.with_name(name)
+
+
+def fingerprint(source: Path, request: UpscaleRequest, series: str | None = None) -> str:
     """Return a SHA-256 of all that decides a result: the input's content, the request, the models and the program.
 
     The device is left out: it changes a result by rounding only.
@@ -117,7 +151,7 @@ def fingerprint(source: Path, request: UpscaleRequest) -> str:
     """
     digest = hashlib.sha256()
     try:
-        for path in _files_of(source):
+        for path in _files_of(source, series):
             digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0")
             with open(path, "rb") as file:
                 for block in iter(lambda: file.read(1 << 20), b""):
@@ -131,7 +165,9 @@ def fingerprint(source: Path, request: UpscaleRequest) -> str:
     return digest.hexdigest()
 
 
-def _files_of(source: Path) -> list[Path]:
+def _files_of(source: Path, series: str | None) -> list[Path]:
+    if series is not None:
+        return list(map(Path, dicom_files(source, series)))
     if source.is_dir():
         return sorted(path for path in source.iterdir() if path.is_file())
     if source.name.lower().endswith(HEADER_SUFFIXES):  # the voxels are in another file of the same name
@@ -155,7 +191,7 @@ class CohortTask:
         try:
             if cancelled():
                 raise Cancelled
-            key = fingerprint(volume.source, self.request)
+            key = fingerprint(volume.source, self.request, volume.series)
             report = self._report_of_the_same_run(key) if self.resume else None
             if report is not None:
                 return self._outcome("skipped", report=report)
@@ -169,6 +205,7 @@ class CohortTask:
                 volume.source,
                 volume.output,
                 self.request,
+                series=volume.series,
                 added=volume.added_file if self.added else None,
                 uncertainty=volume.uncertainty_file if self.request.uncertainty else None,
                 report_file=volume.report_file,

@@ -70,6 +70,45 @@ def test_a_folder_that_is_a_series_itself_is_one_volume(cohort, tmp_path):
     assert (volume.name, volume.output.name) == ("series 7", "series 7.nrrd")
 
 
+@pytest.fixture
+def two_series(tmp_path):
+    """A flat folder with the images of two DICOM series, 3 and 2 slices, and a DICOMDIR."""
+    folder = tmp_path / "in" / "study"
+    folder.mkdir(parents=True)
+    for series, slices in ((3, 3), (4, 2)):
+        for number in range(slices):
+            data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+            data.SeriesInstanceUID, data.SeriesNumber, data.SeriesDescription = f"1.2.{series}", series, "t1/tra *"
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{series}.{number}"
+            data.ImagePositionPatient = [-10, -10, 2.0 * number]
+            data.save_as(folder / f"{series}{number}.dcm")
+    directory = get_testdata_file("DICOMDIR")
+    shutil.copy(directory, folder / "DICOMDIR")
+    shutil.copy(directory, folder.parent / "DICOMDIR-of-all")
+    return folder
+
+
+def test_each_series_of_a_flat_folder_is_a_volume_and_a_dicom_directory_is_none(two_series, tmp_path):
+    outcomes = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE)
+    assert states(outcomes) == {"study/3_t1_tra": "done", "study/4_t1_tra": "done"}
+    sizes = [read_volume(tmp_path / "out" / "study" / f"{n}_t1_tra.nrrd").dimensions for n in (3, 4)]
+    assert sizes == [(128, 128, 3), (128, 128, 2)]
+    data = pydicom.dcmread(two_series / "41.dcm")
+    data.PatientComments = "changed"
+    data.save_as(two_series / "41.dcm")
+    again = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE, resume=True)
+    assert states(again) == {"study/3_t1_tra": "skipped", "study/4_t1_tra": "done"}
+
+
+def test_series_of_one_number_and_description_are_told_apart(two_series, tmp_path):
+    for path in two_series.glob("4*.dcm"):
+        data = pydicom.dcmread(path)
+        data.SeriesNumber = 3
+        data.save_as(path)
+    names = [volume.name for volume in find_volumes(two_series, tmp_path / "out")]
+    assert names == ["3_t1_tra_3", "3_t1_tra_4"]
+
+
 def test_an_output_folder_inside_the_input_folder_is_not_searched(cohort):
     before = find_volumes(cohort, cohort / "out")
     write_volume(read_volume(cohort / "sub-2" / "T2 à.nrrd"), cohort / "figure.nrrd")

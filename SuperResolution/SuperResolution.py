@@ -27,6 +27,7 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
 from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Forecast import Forecast
+from SuperResolutionWidgets.InstallationCheck import InstallationCheck
 from SuperResolutionWidgets.Installer import Installer
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
@@ -64,6 +65,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.installationCheck = None
         self._parameterNode = None
         self._guiTag = None
 
@@ -84,6 +86,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             forecast=Forecast(),
             acquisition=AcquisitionNote(),
         )
+        self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -91,6 +94,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         if self.panel is not None:
             self.panel.stop()
+        if self.installationCheck is not None:
+            self.installationCheck.stop()
         self.setParameterNode(None)
         self.removeObservers()
 

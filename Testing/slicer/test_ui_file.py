@@ -21,6 +21,8 @@ FIELDS = [
 SCRIPTED = [
     *FIELDS,
     "asStoredCheckBox",
+    "checkInstallationButton",
+    "installationLabel",
     "advancedCollapsibleButton",
     "forecastLabel",
     "upscaleButton",
@@ -57,7 +59,8 @@ def test_every_widget_explains_itself(form):
 def test_every_field_is_reached_by_its_labels_underlined_letter(form):
     labels = [w for w in widgets(form).values() if w.get("class") == "QLabel" and value(w, "buddy")]
     assert {value(label, "buddy") for label in labels} == set(FIELDS)
-    others = [widgets(form)[name] for name in ("asStoredCheckBox", "upscaleButton", "cancelButton")]
+    buttons = ("asStoredCheckBox", "checkInstallationButton", "upscaleButton", "cancelButton")
+    others = [widgets(form)[name] for name in buttons]
     texts = [value(w, "text") for w in [*labels, *others]]
     letters = [text[text.index("&") + 1].lower() for text in texts]
     assert len(set(letters)) == len(letters)

@@ -217,14 +217,10 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
     def test_a_volume_from_a_file_is_upscaled_in_its_place(self):
         import tempfile
 
-        import SimpleITK
-
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "head é.nrrd")
-            image = SimpleITK.GetImageFromArray(np.arange(6 * 20 * 24, dtype=np.int16).reshape(6, 20, 24))
-            image.SetSpacing((0.9, 0.9, 3.0))
-            image.SetOrigin((11.0, -7.0, 2.5))
-            SimpleITK.WriteImage(image, path)
+            slicer.util.saveNode(self._volume(), path)
+            slicer.mrmlScene.Clear()
             inputNode = slicer.util.loadVolume(path)
         node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
         self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))

@@ -118,7 +118,8 @@ class Installer:
         lines += [
             "",
             "They are installed into this Slicer and nowhere else, from the Python package index and pytorch.org,"
-            f" which takes some minutes. {size.room(withTorch)} No image leaves this computer.",
+            f" which takes some minutes. Slicer may not respond meanwhile. {size.room(withTorch)} No image leaves this"
+            " computer.",
             "",
             "Install now?",
         ]

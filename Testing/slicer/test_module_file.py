@@ -99,6 +99,19 @@ def test_the_sample_data_set_is_registered_once_slicer_has_started(module, paren
     assert function.__func__ is module.ThickSliceSample.register
 
 
+def test_nothing_is_asked_or_installed_until_the_user_wants_it(module, monkeypatch):
+    from SuperResolutionWidgets.PythonPackages import PythonPackages
+
+    asked = []
+    for name in (name for name in vars(PythonPackages) if not name.startswith("_")):
+        monkeypatch.setattr(module.SlicerPackages, name, lambda *_, name=name: asked.append(name))
+    logic = module.SuperResolutionLogic()
+    assert asked == []
+    monkeypatch.setattr(module.SlicerPackages, "inspect", lambda *_: (_ for _ in ()).throw(LookupError("asked")))
+    with pytest.raises(LookupError, match="asked"):
+        logic.install()
+
+
 def test_the_module_has_a_title_a_category_and_a_warning(parent):
     assert parent.title == "Super Resolution"
     assert parent.categories == ["Filtering"]

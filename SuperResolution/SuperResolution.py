@@ -35,6 +35,7 @@ from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
@@ -80,6 +81,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SuperResolutionLogic()
+        runTimes = RunTimes(slicer.app.userSettings())
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
@@ -87,7 +89,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             placement=ResultPlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
-            forecast=Forecast(),
+            forecast=Forecast(runTimes),
+            runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )
         self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)

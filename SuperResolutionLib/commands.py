@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
     grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
     upscale.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    upscale.add_argument("--slices", type=_slices, metavar="FIRST,LAST", help="only these, by index across the slices")
     _add_as_stored(upscale)
+    upscale.add_argument("--added", metavar="FILE", help="also write the result minus B-spline interpolation")
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
@@ -182,7 +184,12 @@ def _plane(text: str) -> tuple:
     return (name or None, axes)
 
 
-_factor.__name__, _spacing.__name__ = "factor", "spacing"
+def _slices(text: str) -> tuple[int, int]:
+    first, last = text.split(",")
+    return int(first), int(last)
+
+
+_factor.__name__, _spacing.__name__, _slices.__name__ = "factor", "spacing", "pair of slices"
 
 
 def _request(options, **changes):
@@ -199,10 +206,11 @@ def _request(options, **changes):
 
 
 def _upscale(options, progress, stop) -> int:
+    from .interpolation import added_to_interpolation
     from .upscaling import upscale
     from .volume_files import check_format_holds, check_output_folder, check_output_path, read_volume, write_volume
 
-    outputs = [path for path in (options.output, options.uncertainty) if path]
+    outputs = [path for path in (options.output, options.added, options.uncertainty) if path]
     for path in outputs:
         check_output_path(path)
     if options.report:
@@ -218,12 +226,15 @@ def _upscale(options, progress, stop) -> int:
         spacing=options.spacing,
         isotropic=options.isotropic,
         region=options.region,
+        slices=options.slices,
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
         as_stored=options.as_stored,
     )
     result = upscale(volume, request, progress, stop)
     report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
+    if options.added:
+        write_volume(added_to_interpolation(volume, result.volume), options.added, not options.no_compression)
     if options.uncertainty:
         write_volume(result.uncertainty, options.uncertainty, not options.no_compression)
     write_volume(result.volume, options.output, not options.no_compression)

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import torch
 
 from .errors import InputError
+from .resampling import Grid, line_resamplers, resampled_lines
 from .volume import Volume, refined_matrix
 
 INTERPOLATORS = {
@@ -54,6 +55,23 @@ def refine(array: np.ndarray, factors: tuple[int, ...], method: str = "bspline")
             weights = _weights(array.shape[axis], int(factor), method)
             array = np.moveaxis(np.tensordot(array, weights, (axis, 0)), -1, axis)
     return np.ascontiguousarray(array)
+
+
+def added_to_interpolation(coarse: Volume, fine: Volume) -> Volume:
+    """Return ``fine`` minus the cubic B-spline interpolation of ``coarse`` at its voxels: float32, in the same units.
+
+    Args:
+        fine: its axes are parallel to those of ``coarse``; it may cover a part of it.
+    """
+    lines = line_resamplers(
+        Grid(coarse.ijk_to_ras, coarse.dimensions),
+        Grid(fine.ijk_to_ras, fine.dimensions),
+    )
+    voxels = coarse.voxels
+    # What is only cut out goes first: less is left to interpolate.
+    for axis in sorted(range(3), key=lambda axis: not isinstance(lines[axis], slice)):
+        voxels = resampled_lines(voxels, 2 - axis, lines[axis])
+    return Volume(np.subtract(fine.voxels, voxels, dtype=np.float32), fine.ijk_to_ras, fine.modality)
 
 
 def _weights(length: int, factor: int, method: str) -> np.ndarray:

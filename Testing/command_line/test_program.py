@@ -130,6 +130,20 @@ def test_factors_per_axis_a_region_and_a_float_result(run, brain, tmp_path):
     assert json.loads((tmp_path / "part.json").read_text())["data_consistency"]["held"] is False
 
 
+def test_one_slice_and_what_was_added_to_it(run_here, brain, tmp_path):
+    code, _, err = run_here(
+        *("upscale", brain, tmp_path / "slice.nrrd", "--factor", "2", "--slices", "1,1", "--device", "cpu"),
+        *("--added", tmp_path / "added.nrrd", "--progress", "none"),
+    )
+    assert (code, err) == (DONE, "")
+    volume, result, added = (read_volume(p) for p in (brain, tmp_path / "slice.nrrd", tmp_path / "added.nrrd"))
+    assert result.dimensions == added.dimensions == (66, 82, 1)
+    np.testing.assert_allclose(result.ras_bounds(), volume.cropped((0, 0, 1), (33, 41, 2)).ras_bounds(), atol=1e-6)
+    interpolated = (result.voxels - added.voxels).reshape(41, 2, 33, 2).mean(axis=(1, 3))
+    assert np.corrcoef(interpolated.ravel(), volume.voxels[1].ravel())[0, 1] > 0.99
+    assert 0 < np.abs(added.voxels).mean() < 0.1 * result.voxels.mean()
+
+
 def test_a_region_that_begins_with_a_minus_is_understood(run_here, brain, tmp_path):
     low, high = read_volume(brain).ras_bounds()
     low[0] = min(low[0], -1.0)
@@ -233,6 +247,9 @@ BAD_INPUTS = {
     "an unknown quality": ("{brain} {out} --quality superb", "--quality"),
     "an unknown option": ("{brain} {out} --colour red", "--colour"),
     "an unknown output suffix": ("{brain} {out}.jpg", "end the output's name"),
+    "slices that are not there": ("{brain} {out} --slices 2,9", "no slices 2 to 9"),
+    "slices that are no numbers": ("{brain} {out} --slices 2-3", "--slices"),
+    "an unknown suffix for what was added": ("{brain} {out} --added {out}.txt", "end the output's name"),
     "an unknown suffix for the uncertainty": ("{brain} {out} --uncertainty {out}.txt", "end the output's name"),
     "a file in the place of the output folder": ("{brain} {files}/text.nrrd/out.nrrd", "Cannot write"),
     "a report in a folder that is not there": ("{brain} {out} --report {files}/none/report.json", "Cannot write"),

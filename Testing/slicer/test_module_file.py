@@ -45,7 +45,10 @@ def module(root, scene, monkeypatch):
     monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
     spec.loader.exec_module(loaded)
     loaded.started = started
-    return loaded
+    yield loaded
+    # Modules that only this test has imported hold classes that no other test knows.
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        del sys.modules[name]
 
 
 NEEDS_THE_APPLICATION = {

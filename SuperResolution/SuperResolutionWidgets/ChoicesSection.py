@@ -15,8 +15,9 @@ class ChoicesSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        placement, models, devices, forecast, acquisition, regionBox: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``AcquisitionNote`` and ``RegionBox``.
+        placement, models, devices, forecast, acquisition, thickness, regionBox: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``AcquisitionNote``, ``SliceThickness`` and
+            ``RegionBox``.
         onMoved: called when the user has changed the box of the region.
 
     Attributes:
@@ -26,13 +27,14 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox, onMoved):
+    def __init__(self, ui, placement, models, devices, forecast, acquisition, thickness, regionBox, onMoved):
         self._ui = ui
         self._placement = placement
         self._models = models
         self._devices = devices
         self._forecast = forecast
         self._acquisition = acquisition
+        self._thickness = thickness
         self._regionBox = regionBox
         self._onMoved = onMoved
         self._parameters = None
@@ -153,10 +155,10 @@ class ChoicesSection:
             options += ["--detail", f"{parameters.detail:g}"]
         if parameters.asStored:
             options.append("--as-stored")
-        if prospect.addsSlices and parameters.thickness > 0:
-            options += ["--thickness", f"{parameters.thickness:g}"]
-        if prospect.addsSlices and parameters.adapt:
-            options.append("--adapt")
+        if prospect.addsSlices:
+            thickness = parameters.thickness or self._thickness.millimetres(parameters.inputVolume)
+            options += ["--thickness", f"{thickness:g}"] if thickness else []
+            options += ["--adapt"] if parameters.adapt else []
         region = self._region()
         if region is not None:
             # One word: a value that begins with a minus sign would be taken for an option.

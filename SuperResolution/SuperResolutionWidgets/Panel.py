@@ -16,20 +16,30 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
-        placement, models, devices, forecast, runTimes, acquisition: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``RunTimes`` and ``AcquisitionNote``.
+        placement, models, devices, forecast, runTimes, acquisition, thickness: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``RunTimes``, ``AcquisitionNote`` and
+            ``SliceThickness``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, acquisition):
-        self._ui = ui
+    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, acquisition, thickness):
         self._parameters = None
         view = ComparisonView()
-        self._preview = preview = SlicePreview(view)
-        self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox(), self.refresh)
-        self._runs = RunSection(
-            ui, self._choices, startJob, installer, placement, preview, CurrentSlice(), runTimes, self.refresh
+        self._preview = SlicePreview(view)
+        self._choices = ChoicesSection(
+            ui, placement, models, devices, forecast, acquisition, thickness, RegionBox(), self.refresh
         )
-        self._compare = CompareSection(ui, placement, view, preview.close)
+        self._runs = RunSection(
+            ui,
+            self._choices,
+            startJob,
+            installer,
+            placement,
+            self._preview,
+            CurrentSlice(),
+            runTimes,
+            self.refresh,
+        )
+        self._compare = CompareSection(ui, placement, view, self._preview.close)
 
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none (the scene is being closed)."""

@@ -16,7 +16,7 @@ class RunTimes:
 
     KEY = "SuperResolution/RunTimes"
     START_SECONDS = 8.0
-    SECONDS_PER_MEGAVOXEL = {2: 0.45, 4: 0.2}
+    SECONDS_PER_MEGAVOXEL = {2: 1.4, 4: 0.2}
     """Compact networks on two CPU cores; only where no run was remembered."""
     MOST_CORES = 8
     SMALLEST_MEGAVOXELS = 1.0

@@ -12,6 +12,7 @@ from SuperResolutionWidgets.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
+from SuperResolutionWidgets.SliceThickness import SliceThickness
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
@@ -40,6 +41,7 @@ class PanelBench:
         self.gpu_questions = 0
         self.models = ModelCatalog()
         self.settings = StandInSettings()
+        self.dicom = None
         self.parameters = StandInParameters()
 
     def open(self):
@@ -54,6 +56,7 @@ class PanelBench:
             forecast=Forecast(run_times),
             runTimes=run_times,
             acquisition=AcquisitionNote(),
+            thickness=SliceThickness(lambda: self.dicom),
         )
         self.attach()
         return self

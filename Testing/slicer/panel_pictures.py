@@ -65,6 +65,7 @@ def draw(bench, width, theme):
 def running_panel(folder):
     """Return a bench in the middle of a run, all that can be chosen in sight."""
     from panel_bench import PanelBench
+    from SuperResolutionWidgets.InstallationCheck import InstallationCheck
     from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 
     from SuperResolutionLib.volume import Volume
@@ -75,8 +76,9 @@ def running_panel(folder):
     ResultPlacement().place(result, {}, bench.parameters.inputVolume, "MRHead SR x2")
     bench.open()
     bench.ui.advancedCollapsibleButton.collapsed = False
+    InstallationCheck(bench.ui, newProcess=None, installer=None)
     step = '{{"event": "progress", "done": {}, "total": 60, "message": "Upscaling"}}'
-    code = f"print('{step.format(0)}', flush=True); time.sleep(2); print('{step.format(23)}', flush=True)"
+    code = f"print('{step.format(0)}', flush=True); time.sleep(8); print('{step.format(23)}', flush=True)"
     bench.command = (sys.executable, "-c", f"import time; {code}; time.sleep(60)")
     bench.run(until=lambda: "23 of 60" in bench.status)
     return bench
@@ -89,12 +91,15 @@ def main(folder):
     application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(slicer.mrmlScene)
     with tempfile.TemporaryDirectory() as temporary:
-        QtWidgets.QApplication([])
+        font = QtWidgets.QApplication([]).font()
+        # Coloured edges of letters look wrong on another screen.
+        font.setStyleStrategy(QtGui.QFont.NoSubpixelAntialias)
+        QtWidgets.QApplication.setFont(font)
         bench = running_panel(Path(temporary))
         try:
             for width in WIDTHS:
                 for theme in THEMES:
-                    draw(bench, width, theme).save(str(Path(folder) / f"panel_{width}_{theme}.png"))
+                    draw(bench, width, theme).save(str(Path(folder) / f"panel_{width}_{theme}.png"), "PNG", 0)
         finally:
             bench.panel.stop()
 

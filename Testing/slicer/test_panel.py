@@ -431,6 +431,29 @@ def test_thickness_and_adaptation_are_offered_where_slices_are_added(ready):
     assert "--thickness" not in ready.options and "--adapt" not in ready.options
 
 
+class DicomDatabase:
+    """Slicer's, with one tag of one instance."""
+
+    def __init__(self, thickness):
+        self._values = {("1.2.3", "0018,0050"): thickness}
+
+    def instanceValue(self, instance, tag):
+        return self._values.get((instance, tag), "")
+
+
+@pytest.mark.parametrize("noted, option", [("5.5", ["--thickness", "5.5"]), ("", []), ("0", [])])
+def test_the_thickness_that_the_scanner_noted_is_used(ready, phantom, noted, option):
+    ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
+    ready.parameters.purpose = Purpose.ISOTROPIC
+    assert "--thickness" not in ready.options
+    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert "--thickness" not in ready.options
+    ready.dicom = DicomDatabase(noted)
+    assert ready.options[5:] == option
+    ready.parameters.thickness = 3.0
+    assert ready.options[5:] == ["--thickness", "3"]
+
+
 def test_a_refused_purpose_shows_the_engines_sentence(ready):
     ready.parameters.purpose = Purpose.ISOTROPIC
     volume = volumeFromNode(ready.parameters.inputVolume)

@@ -152,6 +152,17 @@ def test_nothing_is_clipped(width):
         _check_text(child)
 
 
+def test_the_readme_shows_the_panel_as_it_is_drawn(root):
+    from panel_pictures import THEMES, WIDTHS
+
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for width in WIDTHS:
+        for theme in THEMES:
+            picture = f"Documentation/panel_{width}_{theme}.png"
+            assert picture in readme
+            assert QtGui.QImage(str(root / picture)).width() == width
+
+
 def _check_text(widget):
     metrics = QtGui.QFontMetrics(widget.font())
     if isinstance(widget, QtWidgets.QLabel) and widget.wordWrap():

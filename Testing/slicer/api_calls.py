@@ -20,11 +20,22 @@ def calls_by_name(folder: Path) -> dict[str, set[str]]:
     (``GetName``), what is asked of a Qt object or a widget of the .ui begins with a dot (``.enabled``), and signals
     to which something is connected end in brackets (``clicked(bool)``).
     """
+    trees = {path: _tree(path) for path in sorted(folder.rglob("*.py"))}
+    engine = (folder.parent / "SuperResolutionLib").glob("*.py")
+    own = {name for tree in [*trees.values(), *map(_tree, engine)] for name in _defined(tree)}
     found: dict[str, set[str]] = {}
-    for path in sorted(folder.rglob("*.py")):
-        for name in set(_names(ast.parse(path.read_text(encoding="utf-8")))):
+    for path, tree in trees.items():
+        for name in set(_names(tree)) - own:
             found.setdefault(name, set()).add(path.name)
     return found
+
+
+def _tree(path: Path) -> ast.AST:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _defined(tree: ast.AST) -> Iterator[str]:
+    return (node.name for node in ast.walk(tree) if isinstance(node, (ast.ClassDef, ast.FunctionDef)))
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
@@ -49,12 +60,10 @@ def _names(tree: ast.AST) -> Iterator[str]:
 
 
 def _foreign(tree: ast.AST) -> Iterator[str]:
-    """Yield what a file imports from elsewhere, and its own functions and classes."""
+    """Yield the names under which a file imports something."""
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-            yield node.name
 
 
 def _qt_objects(tree: ast.AST) -> Iterator[str]:

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 import torch
 
 from .errors import InputError
-from .resampling import Grid, line_resamplers, resampled_lines
+from .resampling import Grid, resampled
 from .volume import Volume, refined_matrix
 
 INTERPOLATORS = {
@@ -63,15 +63,8 @@ def added_to_interpolation(coarse: Volume, fine: Volume) -> Volume:
     Args:
         fine: its axes are parallel to those of ``coarse``; it may cover a part of it.
     """
-    lines = line_resamplers(
-        Grid(coarse.ijk_to_ras, coarse.dimensions),
-        Grid(fine.ijk_to_ras, fine.dimensions),
-    )
-    voxels = coarse.voxels
-    # What is only cut out goes first: less is left to interpolate.
-    for axis in sorted(range(3), key=lambda axis: not isinstance(lines[axis], slice)):
-        voxels = resampled_lines(voxels, 2 - axis, lines[axis])
-    return Volume(np.subtract(fine.voxels, voxels, dtype=np.float32), fine.ijk_to_ras, fine.modality)
+    interpolated = resampled(coarse, Grid(fine.ijk_to_ras, fine.dimensions))
+    return Volume(np.subtract(fine.voxels, interpolated.voxels, dtype=np.float32), fine.ijk_to_ras, fine.modality)
 
 
 def _weights(length: int, factor: int, method: str) -> np.ndarray:

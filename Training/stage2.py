@@ -30,6 +30,7 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
+        bfloat16: see ``steps.mixed_precision``.
 
     Raises:
         ValueError: a term that stage 2 does not have.
@@ -45,11 +46,13 @@ class AdversarialUpdate:
         discriminator: torch.nn.Module,
         dropout: float,
         dropout_until: float,
+        bfloat16: bool = False,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
         check_terms(self.weights.names, TERMS)
         self.adversarial, self.discriminator = adversarial, discriminator
         self.dropout, self.last_with_dropout = dropout, dropout_until * iterations
+        self.bfloat16 = bfloat16
 
     def __call__(self, engine: AdversarialTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the generator's loss, its terms, the discriminator's loss and the learning rate."""
@@ -58,7 +61,7 @@ class AdversarialUpdate:
         self.discriminator.set_dropout(self.dropout if iteration < self.last_with_dropout else 0.0)
         weights, rate = self.weights(iteration), self.learning_rate(iteration)
 
-        with mixed_precision(engine.state.device):
+        with mixed_precision(engine.state.device, self.bfloat16):
             image = engine.g_inferer(coarse, engine.state.g_network)
         terms = engine.state.recon_loss_function(weights, image.float(), fine, coarse)
         terms.update(self._terms_by_discriminator(weights, image, fine))
@@ -66,7 +69,7 @@ class AdversarialUpdate:
         descend(engine.state.g_optimizer, loss, rate)
         self.average.update(engine.state.g_network, iteration)
 
-        with mixed_precision(engine.state.device):
+        with mixed_precision(engine.state.device, self.bfloat16):
             fake = engine.d_inferer(image.detach(), engine.state.d_network)
             real = engine.d_inferer(fine, engine.state.d_network)
         discriminator_loss = self.adversarial.discriminator(fake.float(), real.float())
@@ -81,7 +84,7 @@ class AdversarialUpdate:
     ) -> dict[str, torch.Tensor]:
         # The bare network, with frozen weights: its gradients in the generator's step are neither needed nor exchanged.
         self.discriminator.requires_grad_(False)
-        with mixed_precision(image.device):
+        with mixed_precision(image.device, self.bfloat16):
             fake_features = self.discriminator.features(image)
             fake = self.discriminator.head(fake_features[-1])
             with torch.no_grad():

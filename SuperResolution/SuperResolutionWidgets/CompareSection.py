@@ -8,15 +8,16 @@ class CompareSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        placement, view: see the classes ``ResultPlacement`` and ``ComparisonView``.
-        closePreview: called before the views are used for something else.
+        placement, view, preview: see the classes ``ResultPlacement``, ``ComparisonView`` and ``SlicePreview``.
+        onChanged: called when the views show something else.
     """
 
-    def __init__(self, ui, placement, view, closePreview):
+    def __init__(self, ui, placement, view, preview, onChanged):
         self._ui = ui
         self._placement = placement
         self._view = view
-        self._closePreview = closePreview
+        self._preview = preview
+        self._onChanged = onChanged
         self._inputNode = None
         self._offered: list[tuple[str, str]] | None = None
         self._filling = False
@@ -37,30 +38,34 @@ class CompareSection:
             self._fill(offered)
         self._ui.compareCollapsibleButton.enabled = result is not None
         self._filling = True
-        self._ui.sideBySideButton.checked = self._view.isSideBySide and result is not None
+        self._ui.sideBySideButton.checked = self._view.isSideBySide and not self._preview.isShown
+        if not self._view.isFading:
+            self._ui.fadeSlider.value = self._ui.fadeSlider.maximum
         self._filling = False
 
     def onSideBySide(self, checked: bool) -> None:
         if self._filling:
             return
-        self._closePreview()
+        self._preview.close()
         pair = self._pair()
         if not checked or pair is None:
             self._view.restore()
         else:
             self._view.sideBySide(*pair)
-        self.refresh(self._inputNode)
+        self._onChanged()
 
     def onOtherChosen(self, _index: int) -> None:
         if not self._filling and self._ui.sideBySideButton.checked:
             self.onSideBySide(True)
 
     def onFade(self, percent: int) -> None:
-        self._closePreview()
+        if self._filling:
+            return
+        self._preview.close()
         pair = self._pair()
         if pair is not None:
             self._view.fade(*pair, percent / 100)
-        self.refresh(self._inputNode)
+        self._onChanged()
 
     def _pair(self):
         """Return the node to compare with and the result, or None where one of them is gone."""

@@ -11,10 +11,15 @@ class ComparisonView:
 
     def __init__(self):
         self._before = None
+        self._isFading = False
 
     @property
     def isSideBySide(self) -> bool:
         return self._before is not None
+
+    @property
+    def isFading(self) -> bool:
+        return self._isFading
 
     def sideBySide(self, left, right, like=None, alongSlices: bool = False) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
@@ -53,6 +58,14 @@ class ComparisonView:
         """Show ``under`` in all slice views and ``over`` on it, with an opacity of 0 to 1."""
         self.restore()
         slicer.util.setSliceViewerLayers(background=under, foreground=over, foregroundOpacity=opacity)
+        self._isFading = True
+
+    def end(self) -> None:
+        """Leave the views to what comes next: neither side by side nor with anything over it."""
+        self.restore()
+        if self._isFading:
+            self._isFading = False
+            slicer.util.setSliceViewerLayers(foreground=None, foregroundOpacity=0.0)
 
     def restore(self) -> None:
         """Bring the views back to what they were before ``sideBySide``; volumes that are gone are left out."""

@@ -34,12 +34,13 @@ class Panel:
             startJob,
             installer,
             placement,
+            view,
             self._preview,
             CurrentSlice(),
             runTimes,
             self.refresh,
         )
-        self._compare = CompareSection(ui, placement, view, self._preview.close)
+        self._compare = CompareSection(ui, placement, view, self._preview, self.refresh)
 
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none (the scene is being closed)."""
@@ -56,5 +57,5 @@ class Panel:
         self._runs.refresh()
 
     def stop(self) -> None:
-        """End all runs and the preview: the scene or the panel is going away."""
+        """End all runs without a result, and give the views back: the scene or the panel is going away."""
         self._runs.stop()

@@ -22,17 +22,18 @@ class RunSection:
         choices: has ``task()`` and ``prospect``, see ``ChoicesSection``.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
-        placement, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``SlicePreview``,
-            ``CurrentSlice`` and ``RunTimes``.
+        placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
+            ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
         onChanged: called when a run has ended, and when the preview comes or goes.
     """
 
-    def __init__(self, ui, choices, startJob, installer, placement, preview, currentSlice, runTimes, onChanged):
+    def __init__(self, ui, choices, startJob, installer, placement, view, preview, currentSlice, runTimes, onChanged):
         self._ui = ui
         self._choices = choices
         self._startJob = startJob
         self._installer = installer
         self._placement = placement
+        self._view = view
         self._preview = preview
         self._currentSlice = currentSlice
         self._runTimes = runTimes
@@ -59,9 +60,10 @@ class RunSection:
         self._ui.progressBar.visible = running
 
     def stop(self) -> None:
-        """End all runs without a result, and the preview: their scene or the panel is going away."""
+        """End all runs without a result, and give the views back: the scene or the panel is going away."""
         self._endRuns()
         self._preview.close()
+        self._view.end()
         self._tell("")
         self._onChanged()
 
@@ -172,6 +174,7 @@ class RunSection:
 
     def _place(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float) -> str:
         self._preview.close()
+        self._view.end()
         report = outcome.report
         node = self._placement.place(
             outcome.volume, report, task.inputNode, task.name, task.outputNode, companions=outcome.companions

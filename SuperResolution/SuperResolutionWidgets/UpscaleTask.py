@@ -30,4 +30,11 @@ class UpscaleTask:
     def ofSlice(self, index: int) -> UpscaleTask:
         """Return the run that makes one slice only, and what was added to it."""
         options = (*self.options, "--slices", f"{index},{index}")
-        return replace(self, outputNode=None, options=options, companions=(Companion.ADDED,), workload=None)
+        return replace(
+            self,
+            outputNode=None,
+            name=f"Slice {index}",
+            options=options,
+            companions=(Companion.ADDED,),
+            workload=None,
+        )

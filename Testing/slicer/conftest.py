@@ -107,6 +107,21 @@ def ready(bench, phantom):
 
 
 @pytest.fixture
+def python_slicer(tmp_path, monkeypatch):
+    """A function that puts a launcher of that code on the PATH: it starts Python as a child and waits, as Slicer's."""
+
+    def install(run='"$@"'):
+        folder = tmp_path / "Slicer é 5.8"
+        folder.mkdir()
+        launcher = folder / "PythonSlicer"
+        launcher.write_text(f'#!/bin/sh\n"{sys.executable}" {run}\nexit $?\n')
+        launcher.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
+
+    return install
+
+
+@pytest.fixture
 def nearest():
     """An engine whose networks repeat voxels; see ``NodeUpscaler``. ``nearest.options`` is what it was last asked."""
     from types import SimpleNamespace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import time
 import types
 import typing
 from pathlib import Path
@@ -17,6 +18,9 @@ UI_FILE = Path(__file__).resolve().parents[2] / "SuperResolution" / "Resources" 
 
 class qMRMLWidget(QtWidgets.QWidget):
     mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*")
+
+    def setMRMLScene(self, scene):
+        """Slicer's passes the scene on to the node selectors; these have no scene to list."""
 
 
 class qMRMLNodeComboBox(QtWidgets.QComboBox):
@@ -135,6 +139,39 @@ def load_panel():
     return top, ui
 
 
+class PythonQtProcess(QtCore.QProcess):
+    """A QProcess as PythonQt shows it: signals are connected by their signature."""
+
+    def connect(self, signature, function):
+        assert self.metaObject().indexOfSignal(signature) >= 0, signature
+        getattr(self, signature.split("(")[0]).connect(function)
+
+    def disconnect(self, signature, function):
+        getattr(self, signature.split("(")[0]).disconnect(function)
+
+
+def qt_module():
+    """Return what of PythonQt's module ``qt`` the worker needs, on PySide6."""
+    QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    qt = types.ModuleType("qt")
+    qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
+    qt.QTimer = QtCore.QTimer
+    return qt
+
+
+def serve(until, seconds=60):
+    """Let Qt's event loop work until ``until()`` is true; return how often it came round."""
+    deadline, rounds = time.monotonic() + seconds, 0
+    while not until():
+        assert time.monotonic() < deadline, "it took too long"
+        # Not processEvents: PySide 6.12's takes a reference to None away, each time.
+        loop = QtCore.QEventLoop()
+        QtCore.QTimer.singleShot(20, loop.quit)
+        loop.exec()
+        rounds += 1
+    return rounds
+
+
 class PythonQtWidget:
     """A PySide widget that behaves as under PythonQt: Qt properties are attributes, ``connect`` takes a signature."""
 
@@ -209,10 +246,24 @@ class StandInParameters:
         self.node.EndModify(modified)
 
     def connectGui(self, ui):
+        """Return what ``disconnectGui`` needs to undo it."""
+        connections = []
         for widget in (entry.widget for entry in vars(ui).values()):
             name = widget.property("SlicerParameterName")
             if name:
-                self._bind(name, widget)
+                connections.append(self._bind(name, widget))
+        return connections
+
+    def disconnectGui(self, connections):
+        for changed, store, follow in connections:
+            changed.disconnect(store)
+            self._observers.remove(follow)
+
+    def AddObserver(self, event, function, priority=0.0):
+        return self.node.AddObserver(event, function, priority)
+
+    def RemoveObserver(self, tag):
+        self.node.RemoveObserver(tag)
 
     def _bind(self, name, widget):
         if isinstance(widget, qMRMLNodeComboBox):
@@ -220,6 +271,7 @@ class StandInParameters:
         elif isinstance(widget, QtWidgets.QComboBox):
             members = list(type(getattr(self, name)))
             assert issubclass(members[0].__class__, enum.Enum)
+            widget.clear()
             widget.addItems([member.label() for member in members])
             changed = widget.currentIndexChanged
 
@@ -251,3 +303,4 @@ class StandInParameters:
         follow()
         changed.connect(store)
         self._observers.append(follow)
+        return changed, store, follow

@@ -8,6 +8,7 @@ pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.ComparisonView import ComparisonView  # noqa: E402
 from SuperResolutionWidgets.CurrentSlice import CurrentSlice  # noqa: E402
+from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
 
@@ -196,24 +197,24 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
     assert 0 < np.abs(fine - interpolated).mean() < 0.1 * fine.mean()
     assert ready.status.startswith("Slice ")
     assert not ready.leftovers
-
-
-def test_the_views_are_turned_into_the_plane_of_an_oblique_slice(ready, phantom, views):
-    preview(ready)
-    slices = volumeFromNode(slicer.util.getNode("Super resolution (preview)"))
+    # The phantom is oblique: the views are turned into the plane of the slice, onto it.
+    shown = volumeFromNode(right)
     for name in VIEWS[:2]:
         plane = slicer.util.arrayFromVTKMatrix(views(name)[0].GetSliceToRAS())
-        normal = slices.ijk_to_ras[:3, 2] / slices.spacing[2]
-        assert abs(plane[:3, 2] @ normal) == pytest.approx(1)
-        index = np.linalg.inv(slices.ijk_to_ras) @ plane[:, 3]
-        assert abs(index[2]) < 0.01
+        assert abs(plane[:3, 2] @ shown.ijk_to_ras[:3, 2] / shown.spacing[2]) == pytest.approx(1)
+        assert abs((np.linalg.inv(shown.ijk_to_ras) @ plane[:, 3])[2]) < 0.01
 
 
-def test_closing_the_preview_leaves_scene_and_views_as_they_were(ready, phantom, views, contents):
+def test_a_preview_is_not_saved_and_closing_it_leaves_scene_and_views_as_they_were(
+    ready, phantom, views, contents, tmp_path
+):
     before = contents(), state(views)
     preview(ready)
     assert ready.ui.previewButton.text == "Close &preview"
     assert (contents(), state(views)) != before
+    slicer.mrmlScene.Commit(str(tmp_path / "scene.mrml"))
+    saved = (tmp_path / "scene.mrml").read_text(encoding="utf-8")
+    assert "Phantom" in saved and "preview" not in saved and "Interpolated" not in saved
     ready.click("previewButton")
     assert (contents(), state(views)) == before
     assert ready.ui.previewButton.text == "&Preview slice"
@@ -245,15 +246,6 @@ def test_a_result_takes_the_place_of_the_preview(ready, phantom, views):
     assert state(views)[0] == before[0]
 
 
-def test_a_preview_is_not_saved_with_the_scene(ready, phantom, views, tmp_path):
-    preview(ready)
-    path = tmp_path / "scene.mrml"
-    slicer.mrmlScene.Commit(str(path))
-    text = path.read_text(encoding="utf-8")
-    assert "Phantom" in text
-    assert "preview" not in text and "Interpolated" not in text
-
-
 def test_cancelling_a_preview_leaves_nothing(ready, phantom, views, contents):
     from panel_bench import SLOW
 
@@ -266,6 +258,18 @@ def test_cancelling_a_preview_leaves_nothing(ready, phantom, views, contents):
 
 
 # ---------------------------------------------------------------- the comparison, in the panel
+
+
+@pytest.fixture
+def make(ready, nearest):
+    """A function that places a result of a node, as a run does."""
+
+    def make_result(node):
+        result = NodeUpscaler(nearest).upscale(node, factor=2)
+        ready.panel.refresh()
+        return result
+
+    return make_result
 
 
 def test_without_a_result_there_is_nothing_to_compare(ready, views):
@@ -288,8 +292,8 @@ def test_the_result_is_compared_with_its_input_and_what_came_with_it(ready, phan
     assert views("Red")[1].GetBackgroundVolumeID() == result.GetID()
 
 
-def test_fading_ends_side_by_side(ready, phantom, views):
-    ready.run()
+def test_fading_ends_side_by_side(ready, phantom, views, make):
+    make(phantom)
     ready.click("sideBySideButton")
     ready.ui.fadeSlider.setValue(40)
     assert not ready.ui.sideBySideButton.checked
@@ -297,19 +301,47 @@ def test_fading_ends_side_by_side(ready, phantom, views):
     assert views("Green")[1].GetBackgroundVolumeID() == phantom.GetID()
 
 
-def test_each_input_is_compared_with_its_own_newest_result(ready, phantom, straight, views):
+def test_a_new_result_ends_the_comparison(ready, phantom, views, make):
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    make(phantom)
+    ready.ui.fadeSlider.setValue(40)
     ready.run()
+    assert ready.ui.fadeSlider.value == 100
+    assert views("Red")[1].GetForegroundVolumeID() is None
+    ready.click("sideBySideButton")
     ready.run()
+    assert not ready.ui.sideBySideButton.checked
+    assert layout.GetViewArrangement() == layout.SlicerLayoutFourUpView
+    newest = slicer.util.getNode("Phantom SR x2_2")
+    assert [views(name)[1].GetBackgroundVolumeID() for name in VIEWS] == [newest.GetID()] * 3
+
+
+def test_the_preview_and_the_comparison_take_turns(ready, phantom, views, make):
+    make(phantom)
+    before = state(views)
+    ready.click("sideBySideButton")
+    preview(ready)
+    assert not ready.ui.sideBySideButton.checked
+    ready.click("sideBySideButton")
+    assert ready.ui.sideBySideButton.checked
+    assert ready.ui.previewButton.text == "&Preview slice"
+    assert views("Red")[1].GetBackgroundVolumeID() == phantom.GetID()
+    ready.click("sideBySideButton")
+    assert state(views) == before
+
+
+def test_each_input_is_compared_with_its_own_newest_result(ready, phantom, straight, views, make):
+    make(phantom)
+    newest = make(phantom)
     ready.parameters.inputVolume = straight
     assert not ready.ui.compareCollapsibleButton.enabled
     ready.parameters.inputVolume = phantom
     ready.click("sideBySideButton")
-    assert views("Yellow")[1].GetBackgroundVolumeID() == slicer.util.getNode("Phantom SR x2_1").GetID()
+    assert views("Yellow")[1].GetBackgroundVolumeID() == newest.GetID()
 
 
-def test_a_result_that_was_removed_cannot_be_compared(ready, phantom, views, scene):
-    ready.run()
-    scene.RemoveNode(slicer.util.getNode("Phantom SR x2"))
+def test_a_result_that_was_removed_cannot_be_compared(ready, phantom, views, scene, make):
+    scene.RemoveNode(make(phantom))
     before = state(views)
     ready.click("sideBySideButton")
     assert state(views) == before

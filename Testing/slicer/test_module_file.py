@@ -121,6 +121,80 @@ def test_the_module_has_a_title_a_category_and_a_warning(parent):
     assert "not use it for diagnosis" in parent.helpText
 
 
+@pytest.fixture
+def widget(module, scene, views, tmp_path, monkeypatch):
+    """The module's widget, set up with its real .ui, its real panel and its real worker under PySide6's Qt."""
+    stand_ins = pytest.importorskip("pythonqt_stand_ins", reason="the .ui is loaded with PySide6")
+    from panel_bench import StandInSettings
+
+    top, ui = stand_ins.load_panel()
+    monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
+    application = types.SimpleNamespace(
+        temporaryPath=str(tmp_path), userSettings=StandInSettings, layoutManager=lambda: None
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
+    monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
+    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.QtWorkerProcess"], "qt", sys.modules["qt"])
+    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
+    monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
+    monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "setup", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "resourcePath", lambda self, name: name, raising=False)
+    made = module.SuperResolutionWidget()
+    made.layout = types.SimpleNamespace(addWidget=lambda widget: None)
+    made.parent = types.SimpleNamespace(isEntered=True)
+    made.setup()
+    yield made
+    made.cleanup()
+
+
+def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_slicer, tmp_path):
+    from pythonqt_stand_ins import serve
+
+    python_slicer()
+    widget.initializeParameterNode()
+    assert widget.ui.inputSelector.currentText == "Phantom"
+    widget.ui.purposeComboBox.setCurrentIndex(0)
+    widget.ui.deviceComboBox.setCurrentIndex(1)
+    widget.ui.upscaleButton.widget.click()
+    assert widget.ui.cancelButton.enabled
+    serve(lambda: not widget.ui.cancelButton.enabled)
+    assert slicer.util.getNode("Phantom SR x2").GetImageData().GetDimensions() == (48, 40, 6)
+    assert widget.ui.statusLabel.text.startswith("Phantom SR x2: done in ")
+
+
+@pytest.mark.parametrize("end", ["cleanup", "onSceneStartClose"])
+def test_closing_the_application_or_the_scene_ends_a_run(widget, phantom, python_slicer, tmp_path, contents, end):
+    from pythonqt_stand_ins import serve
+    from subprocess_worker import alive
+
+    note = tmp_path / "pid"
+    python_slicer(f"""-c "import os, time; open('{note}', 'w').write(str(os.getpid())); time.sleep(60)" """)
+    widget.initializeParameterNode()
+    before = contents()
+    widget.ui.upscaleButton.widget.click()
+    serve(lambda: note.exists() and note.read_text())
+    widget.cleanup() if end == "cleanup" else widget.onSceneStartClose(None, None)
+    assert not widget.ui.cancelButton.enabled
+    serve(lambda: not alive(int(note.read_text())), seconds=5)
+    assert contents() == before
+    assert not list(tmp_path.glob("SuperResolution-*"))
+
+
+def test_a_run_goes_on_in_another_module_and_a_new_scene_is_taken_up(widget, phantom, scene):
+    widget.initializeParameterNode()
+    widget.exit()
+    assert not widget.ui.upscaleButton.enabled
+    widget.enter()
+    assert widget.ui.upscaleButton.enabled
+    widget.onSceneStartClose(None, None)
+    scene.Clear(False)
+    widget.onSceneEndClose(None, None)
+    assert widget.ui.inputSelector.currentNode() is None
+    assert not widget.ui.upscaleButton.enabled
+
+
 def test_a_source_checkout_finds_the_engine_beside_the_module(root):
     import subprocess
 

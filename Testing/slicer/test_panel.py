@@ -17,6 +17,7 @@ from SuperResolutionWidgets.Forecast import Forecast  # noqa: E402
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog  # noqa: E402
 from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Quality import Quality  # noqa: E402
+from SuperResolutionWidgets.ResultPlacement import ResultPlacement  # noqa: E402
 from SuperResolutionWidgets.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.TimeLeft import TimeLeft  # noqa: E402
 from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
@@ -211,6 +212,26 @@ def test_a_crash_is_told_with_its_last_lines_and_leaves_nothing(ready, contents)
     assert contents() == before
     assert not ready.leftovers
     assert ready.ui.upscaleButton.enabled
+
+
+@pytest.mark.parametrize(
+    "fault, sentence", [(MemoryError, "does not fit into memory"), (RuntimeError, "could not be placed in the scene")]
+)
+def test_a_result_that_cannot_be_placed_is_told_and_the_next_run_goes_on(ready, monkeypatch, fault, sentence):
+    def place(*arguments, **options):
+        monkeypatch.undo()
+        raise fault
+
+    monkeypatch.setattr(ResultPlacement, "place", place)
+    ready.click("upscaleButton")
+    ready.click("upscaleButton")
+    try:
+        ready.workers[0].pump(lambda: len(ready.workers) == 2)
+    except RuntimeError:
+        assert fault is RuntimeError
+    ready.serve()
+    assert sentence in ready.status.splitlines()[0]
+    assert slicer.util.getNode("Phantom SR x2") is not None
 
 
 def test_closing_the_scene_ends_the_run(ready):

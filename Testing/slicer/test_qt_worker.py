@@ -1,73 +1,27 @@
 """Slicer's worker: a real QProcess and its event loop, the real command line, PythonSlicer as a launcher."""
 
-import os
 import sys
-import time
-import types
 
 import numpy as np
 import pytest
 
 pytest.importorskip("PySide6", reason="QProcess comes with PySide6")
-from PySide6 import QtCore, QtWidgets  # noqa: E402
+from pythonqt_stand_ins import qt_module, serve  # noqa: E402
 from subprocess_worker import alive  # noqa: E402
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob  # noqa: E402
 
 from SuperResolutionLib.volume import Volume  # noqa: E402
 
 
-class PythonQtProcess(QtCore.QProcess):
-    """A QProcess as PythonQt shows it: signals are connected by their signature."""
-
-    def connect(self, signature, function):
-        assert self.metaObject().indexOfSignal(signature) >= 0, signature
-        getattr(self, signature.split("(")[0]).connect(function)
-
-    def disconnect(self, signature, function):
-        getattr(self, signature.split("(")[0]).disconnect(function)
-
-
 @pytest.fixture
 def worker_class(monkeypatch):
     """``QtWorkerProcess`` on PySide6's Qt."""
-    QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
-    qt = types.ModuleType("qt")
-    qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
-    qt.QTimer = QtCore.QTimer
-    monkeypatch.setitem(sys.modules, "qt", qt)
+    monkeypatch.setitem(sys.modules, "qt", qt_module())
     monkeypatch.delitem(sys.modules, "SuperResolutionWidgets.QtWorkerProcess", raising=False)
     from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 
     yield QtWorkerProcess
     sys.modules.pop("SuperResolutionWidgets.QtWorkerProcess", None)
-
-
-@pytest.fixture
-def python_slicer(tmp_path, monkeypatch):
-    """A function that puts a launcher of that code on the PATH: it starts Python as a child and waits, as Slicer's."""
-
-    def install(run='"$@"'):
-        folder = tmp_path / "Slicer é 5.8"
-        folder.mkdir()
-        launcher = folder / "PythonSlicer"
-        launcher.write_text(f'#!/bin/sh\n"{sys.executable}" {run}\nexit $?\n')
-        launcher.chmod(0o755)
-        monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
-
-    return install
-
-
-def serve(until, seconds=60):
-    """Let the event loop work until ``until()`` is true; return how often it came round."""
-    deadline, rounds = time.monotonic() + seconds, 0
-    while not until():
-        assert time.monotonic() < deadline, "the worker took too long"
-        # Not processEvents: PySide 6.12's takes a reference to None away, each time.
-        loop = QtCore.QEventLoop()
-        QtCore.QTimer.singleShot(20, loop.quit)
-        loop.exec()
-        rounds += 1
-    return rounds
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+
 from SuperResolutionLib.errors import InputError
 
 from .ResultPlacement import ResultPlacement
@@ -13,12 +15,12 @@ def importEngine():
         InputError: PyTorch or another package that the engine needs is not installed.
     """
     try:
-        import SuperResolutionLib.upscaling
-    except ImportError as error:
+        return importlib.import_module("SuperResolutionLib.upscaling")
+    except (ImportError, OSError, AttributeError) as error:
+        # OSError and AttributeError are what a half-installed PyTorch raises.
         raise InputError(
             f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
         ) from error
-    return SuperResolutionLib.upscaling
 
 
 def runEngine(volume, options: dict, progress, cancelled):

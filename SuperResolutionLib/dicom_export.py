@@ -165,7 +165,8 @@ class _DerivedImages:
         data.ImageType = ["DERIVED", "SECONDARY", kind or {"MR": "OTHER", "CT": "AXIAL"}[self._series.modality]]
         data.SOPClassUID = self._series.headers[0].SOPClassUID
         data.SeriesInstanceUID = self._pydicom.uid.generate_uid()
-        data.SeriesNumber = 1000 + int(self._series.value("SeriesNumber", 0))
+        number = str(self._series.value("SeriesNumber", ""))
+        data.SeriesNumber = 1000 + (int(number) if number.isdigit() else 0)
         for word in ("InstanceCreation", "Series", "Content"):
             setattr(data, f"{word}Date", now.strftime("%Y%m%d"))
             setattr(data, f"{word}Time", now.strftime("%H%M%S"))
@@ -185,7 +186,7 @@ class _DerivedImages:
         data.PixelSpacing = _decimals([spacing[1], spacing[0]])
         # Slices that stay where they were are as thick as they were, gap or overlap aside; new ones fill their spacing.
         slices_stay = abs(abs(self._to_source[2, 2]) - 1) < 1e-3
-        thickness = self._series.value("SliceThickness") if slices_stay else None
+        thickness = self._series.volume.slice_thickness if slices_stay else None
         data.SliceThickness, data.SpacingBetweenSlices = _decimals([thickness or spacing[2], spacing[2]])
 
     def _describe_pixels(self, pixels: StoredPixels) -> None:

@@ -255,6 +255,20 @@ def test_an_attribute_that_differs_between_the_source_images_is_left_out(write_s
     assert image.EchoTime is None and "AcquisitionTime" not in image
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_numbers_that_are_none_do_not_stop_the_export(write_series, tmp_path):
+    source = write_series(SeriesNumber="4711", SliceThickness="1.47", EchoTrainLength="4812")
+    for path in source.iterdir():
+        content = path.read_bytes()
+        for number in (b"4711", b"1.47", b"4812"):
+            assert content.count(number) == 1
+            content = content.replace(number, b"4x" + number[2:])
+        path.write_bytes(content)
+    export_dicom(source, refined(read_volume(source), (2, 2, 1)), tmp_path / "out")
+    image = images_in(tmp_path / "out")[0]
+    assert (image.SeriesNumber, image.SliceThickness) == (1000, 4)
+
+
 # Type 1 and 2 attributes of the modules of PS3.3 A.4 (MR) and A.3 (CT) that are mandatory.
 MANDATORY = """
     PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyDate StudyTime ReferringPhysicianName

@@ -35,7 +35,6 @@ from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
-from SuperResolutionWidgets.SliceThickness import SliceThickness
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
@@ -87,7 +86,6 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             forecast=Forecast(runTimes),
             runTimes=runTimes,
             acquisition=AcquisitionNote(),
-            thickness=SliceThickness(lambda: getattr(slicer, "dicomDatabase", None)),
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)

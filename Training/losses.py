@@ -34,6 +34,28 @@ class PixelLoss(nn.Module):
         return ((image - truth).square() + 1e-6).sqrt().mean()
 
 
+class LatticeLoss:
+    """How far a result repeats a pattern at every coarse voxel that the truth does not have.
+
+    A pixel shuffle gives each of the ``factor ** 2`` places within a coarse voxel its own weights, so that a network can
+    draw a regular hatching. Errors of an image are as often positive as negative at each place; those of a hatching are
+    not.
+
+    Args:
+        factor: fine voxels to a coarse one.
+        window: side of the neighbourhood over which a place's errors are averaged, in coarse voxels.
+    """
+
+    def __init__(self, factor: int, window: int = 5):
+        self.factor, self.window = factor, window
+
+    def __call__(self, image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """Return the mean square of what the errors at each place have in common beyond the mean over all places."""
+        error = F.pixel_unshuffle(image - truth, self.factor)
+        error = error - error.mean(dim=1, keepdim=True)
+        return F.avg_pool2d(error, self.window, stride=1).square().mean()
+
+
 class AdversarialLoss:
     """Binary cross-entropy on the discriminator's logits, of any shape.
 

@@ -24,22 +24,29 @@ class FidelityUpdate:
         iterations: of the whole run.
         learning_rate: a function of the iteration.
         average: of the network's weights.
+        bfloat16: see ``steps.mixed_precision``.
 
     Raises:
         ValueError: a term that stage 1 does not have.
     """
 
     def __init__(
-        self, loss: list[dict], iterations: int, learning_rate: Callable[[int], float], average: WeightAverage
+        self,
+        loss: list[dict],
+        iterations: int,
+        learning_rate: Callable[[int], float],
+        average: WeightAverage,
+        bfloat16: bool = False,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
+        self.bfloat16 = bfloat16
         check_terms(self.weights.names, IMAGE_TERMS)
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the loss, its terms and the learning rate."""
         iteration = engine.state.iteration - 1
         coarse, fine = engine.prepare_batch(batch, engine.state.device, engine.non_blocking)
-        with mixed_precision(engine.state.device):
+        with mixed_precision(engine.state.device, self.bfloat16):
             image = engine.inferer(coarse, engine.network)
         weights = self.weights(iteration)
         terms = engine.loss_function(weights, image.float(), fine, coarse)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from monai.engines import AdversarialTrainer
 
+from Training.critic_view import CriticView
 from Training.losses import AdversarialLoss, feature_matching
 from Training.schedules import Phases
 from Training.steps import WeightAverage, descend, mixed_precision
@@ -30,6 +31,8 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
+        view: what the discriminator and the perceptual term see of result and truth.
+        bfloat16: see ``steps.mixed_precision``.
 
     Raises:
         ValueError: a term that stage 2 does not have.
@@ -45,11 +48,14 @@ class AdversarialUpdate:
         discriminator: torch.nn.Module,
         dropout: float,
         dropout_until: float,
+        view: CriticView,
+        bfloat16: bool = False,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
         check_terms(self.weights.names, TERMS)
         self.adversarial, self.discriminator = adversarial, discriminator
         self.dropout, self.last_with_dropout = dropout, dropout_until * iterations
+        self.view, self.bfloat16 = view, bfloat16
 
     def __call__(self, engine: AdversarialTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the generator's loss, its terms, the discriminator's loss and the learning rate."""
@@ -58,17 +64,19 @@ class AdversarialUpdate:
         self.discriminator.set_dropout(self.dropout if iteration < self.last_with_dropout else 0.0)
         weights, rate = self.weights(iteration), self.learning_rate(iteration)
 
-        with mixed_precision(engine.state.device):
+        with mixed_precision(engine.state.device, self.bfloat16):
             image = engine.g_inferer(coarse, engine.state.g_network)
-        terms = engine.state.recon_loss_function(weights, image.float(), fine, coarse)
-        terms.update(self._terms_by_discriminator(weights, image, fine))
+        image = image.float()
+        seen = self.view(image, fine)
+        terms = engine.state.recon_loss_function(weights, image, fine, coarse, seen)
+        terms.update(self._terms_by_discriminator(weights, *seen))
         loss = weighted_sum(terms, weights)
         descend(engine.state.g_optimizer, loss, rate)
         self.average.update(engine.state.g_network, iteration)
 
-        with mixed_precision(engine.state.device):
-            fake = engine.d_inferer(image.detach(), engine.state.d_network)
-            real = engine.d_inferer(fine, engine.state.d_network)
+        with mixed_precision(engine.state.device, self.bfloat16):
+            fake = engine.d_inferer(seen[0].detach(), engine.state.d_network)
+            real = engine.d_inferer(seen[1], engine.state.d_network)
         discriminator_loss = self.adversarial.discriminator(fake.float(), real.float())
         descend(engine.state.d_optimizer, discriminator_loss, rate)
 
@@ -77,15 +85,15 @@ class AdversarialUpdate:
         return {"loss": loss.detach(), **detached, "learning_rate": rate}
 
     def _terms_by_discriminator(
-        self, weights: dict[str, float], image: torch.Tensor, fine: torch.Tensor
+        self, weights: dict[str, float], seen: torch.Tensor, truth: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         # The bare network, with frozen weights: its gradients in the generator's step are neither needed nor exchanged.
         self.discriminator.requires_grad_(False)
-        with mixed_precision(image.device):
-            fake_features = self.discriminator.features(image)
+        with mixed_precision(seen.device, self.bfloat16):
+            fake_features = self.discriminator.features(seen)
             fake = self.discriminator.head(fake_features[-1])
             with torch.no_grad():
-                real_features = self.discriminator.features(fine)
+                real_features = self.discriminator.features(truth)
                 real = self.discriminator.head(real_features[-1])
         self.discriminator.requires_grad_(True)
         terms = {"adversarial": self.adversarial.generator(fake.float(), real.float())}

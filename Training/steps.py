@@ -7,9 +7,12 @@ import torch
 LARGEST_GRADIENT = 1.0
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return the context for forward passes: bfloat16 on CUDA, whose range needs no loss scaling; else none."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def mixed_precision(device: torch.device, bfloat16: bool) -> torch.autocast:
+    """Return the context for forward passes: bfloat16, whose range needs no loss scaling, or no change.
+
+    Every GPU that trains gains by it; a CPU only if it multiplies bfloat16 natively (AVX-512 BF16, AMX).
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, learning_rate: float) -> None:

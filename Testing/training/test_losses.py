@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from SuperResolutionLib.acquisition import area_average
-from Training.losses import AdversarialLoss, ConsistencyLoss, PixelLoss, feature_matching
+from Training.losses import AdversarialLoss, ConsistencyLoss, LatticeLoss, PixelLoss, feature_matching
 
 
 @pytest.mark.parametrize("kind, value", [("l1", 0.1), ("mse", 0.01), ("charbonnier", math.sqrt(0.01 + 1e-6))])
@@ -71,3 +71,16 @@ def test_consistency_leaves_detail_beyond_the_band_free():
     detail = torch.where(torch.arange(96) % 2 == 0, 0.2, -0.2).expand(1, 1, 96, 96)
     loss, coarse = ConsistencyLoss(0.25), area_average(fine, 4)
     assert loss(fine + detail, coarse, 4).item() == pytest.approx(loss(fine, coarse, 4).item(), abs=1e-8)
+
+
+def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_the_same_strength():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 1, 64, 64, generator=generator)
+    cell = torch.randn(4, 4, generator=generator)
+    pattern = ((cell - cell.mean()) / cell.std(correction=0)).tile(16, 16)
+    noise = torch.randn(truth.shape, generator=generator)
+    loss = LatticeLoss(4)
+    assert loss(truth, truth).item() == 0
+    assert loss(truth + 0.1 * pattern, truth).item() == pytest.approx(0.01, rel=1e-4)
+    assert loss(truth + 0.1 * noise, truth).item() < 0.01 / 20
+    assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)

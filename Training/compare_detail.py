@@ -4,7 +4,8 @@
         --vgg runs/vgg-held-out.safetensors --out runs/detail
 
 Writes ``table.md``, means over the volumes; ``records.json``; and ``figure.png``, the middle of each volume. "Features"
-is the distance of the features of a VGG19 that must not have been in any loss. See ``hatching`` for the last two columns.
+is the distance of the features of a VGG19 that must not have been in any loss, "gradient" the mean gradient as a share
+of the truth's. See ``hatching`` for the last two columns.
 """
 
 from __future__ import annotations

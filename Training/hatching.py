@@ -1,8 +1,8 @@
 """How much of a regular pattern, one that repeats at every coarse voxel, is in the smooth tissue of a result.
 
-It is looked for where the truth is smooth, in windows of 24 x 24 fine voxels. In their mean power spectrum a pattern with
-that period stands out at the multiples of the coarse sampling frequency; texture and noise, wherever they come from, do
-not know the coarse grid and are as strong beside these frequencies as at them.
+It is looked for where the truth is smooth, in windows of 24 x 24 fine voxels. In their mean power spectrum a pattern
+with that period stands out at the multiples of the coarse sampling frequency; texture and noise, wherever they come
+from, do not know the coarse grid and are as strong beside these frequencies as at them.
 """
 
 from __future__ import annotations

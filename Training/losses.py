@@ -37,9 +37,9 @@ class PixelLoss(nn.Module):
 class LatticeLoss:
     """How far a result repeats a pattern at every coarse voxel that the truth does not have.
 
-    A pixel shuffle gives each of the ``factor ** 2`` places within a coarse voxel its own weights, so that a network can
-    draw a regular hatching. Errors of an image are as often positive as negative at each place; those of a hatching are
-    not.
+    A pixel shuffle gives each of the ``factor ** 2`` places within a coarse voxel its own weights, so that a network
+    can draw a regular hatching. Errors of an image are as often positive as negative at each place; those of a hatching
+    are not.
 
     Args:
         factor: fine voxels to a coarse one.

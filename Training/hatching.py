@@ -7,6 +7,7 @@ from, do not know the coarse grid and are as strong beside these frequencies as 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,8 @@ BESIDE = 2
 @dataclass(frozen=True)
 class Hatching:
     """``peak``: mean power at the lattice's frequencies over that beside them, in dB, 0 where there is no pattern.
-    ``amplitude``: SD of the repeated pattern, in the images' units. ``windows``: how many were looked at."""
+    ``amplitude``: SD of the pattern that this excess amounts to, in the images' units. ``windows``: how many were
+    looked at."""
 
     peak: float
     amplitude: float
@@ -53,9 +55,9 @@ def hatching(images: np.ndarray, truth: np.ndarray, mask: np.ndarray, factor: in
             if row or column:
                 at.append(power[row, column])
                 beside.append(_ring(power, row, column).log().mean().exp())
-    cells = windows.reshape(-1, step, factor, step, factor).mean(dim=(1, 3))
-    amplitude = (cells - cells.mean(dim=(1, 2), keepdim=True)).square().mean().sqrt()
-    return Hatching(10 * float(torch.log10(sum(at) / sum(beside))), float(amplitude), len(windows))
+    at, beside = float(sum(at)), float(sum(beside))
+    amplitude = math.sqrt(max(0.0, at - beside)) / float(taper.sum()) ** 2
+    return Hatching(10 * math.log10(at / beside), amplitude, len(windows))
 
 
 def _without_trend(windows: torch.Tensor) -> torch.Tensor:

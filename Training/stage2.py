@@ -31,7 +31,7 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
-        view: what the discriminator and the perceptual term see of result and truth.
+        view: what the discriminator and the terms "gradient" and "perceptual" see of result and truth.
         bfloat16: see ``steps.mixed_precision``.
 
     Raises:

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from SuperResolutionLib.acquisition import area_average
-from Training.losses import AdversarialLoss, ConsistencyLoss, LatticeLoss, PixelLoss, feature_matching
+from Training.losses import (
+    AdversarialLoss,
+    ConsistencyLoss,
+    LatticeLoss,
+    PixelLoss,
+    feature_matching,
+    gradient_distance,
+)
 
 
 @pytest.mark.parametrize("kind, value", [("l1", 0.1), ("mse", 0.01), ("charbonnier", math.sqrt(0.01 + 1e-6))])
@@ -84,3 +91,15 @@ def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_
     assert loss(truth + 0.1 * pattern, truth).item() == pytest.approx(0.01, rel=1e-4)
     assert loss(truth + 0.1 * noise, truth).item() < 0.01 / 20
     assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)
+
+
+def test_the_gradient_term_compares_steepness_and_not_places():
+    ramp = torch.arange(16.0).expand(1, 1, 16, 16)
+    truth = 0.2 * ramp
+    assert gradient_distance(0.1 * ramp, truth).item() == pytest.approx(0.1, rel=1e-3)
+    assert gradient_distance(0.2 * ramp.transpose(-2, -1) + 1, truth).item() == pytest.approx(0, abs=1e-6)
+    edge = (ramp > 7).float()
+    blurred = (torch.roll(edge, 1, -1) + edge + torch.roll(edge, -1, -1)) / 3
+    inside = (..., slice(2, -2))
+    moved = torch.roll(edge, 1, -1)
+    assert gradient_distance(moved[inside], edge[inside]) > gradient_distance(blurred[inside], edge[inside]) > 0

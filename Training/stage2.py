@@ -31,7 +31,10 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
-        view: what the discriminator and the terms "gradient" and "perceptual" see of result and truth.
+        view: what the discriminator and the terms "steepness" and "perceptual" see of result and truth.
+        instance_noise: SD of white noise that is added to both images before the discriminator (Sonderby et al. 2017,
+            "Amortised MAP inference for image super-resolution"), lest it judge by the scanner's noise that the truth
+            has and the result has not.
         bfloat16: see ``steps.mixed_precision``.
 
     Raises:
@@ -49,13 +52,14 @@ class AdversarialUpdate:
         dropout: float,
         dropout_until: float,
         view: CriticView,
+        instance_noise: float = 0.0,
         bfloat16: bool = False,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
         check_terms(self.weights.names, TERMS)
         self.adversarial, self.discriminator = adversarial, discriminator
         self.dropout, self.last_with_dropout = dropout, dropout_until * iterations
-        self.view, self.bfloat16 = view, bfloat16
+        self.view, self.instance_noise, self.bfloat16 = view, instance_noise, bfloat16
 
     def __call__(self, engine: AdversarialTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the generator's loss, its terms, the discriminator's loss and the learning rate."""
@@ -69,14 +73,16 @@ class AdversarialUpdate:
         image = image.float()
         seen = self.view(image, fine)
         terms = engine.state.recon_loss_function(weights, image, fine, coarse, seen)
-        terms.update(self._terms_by_discriminator(weights, *seen))
+        noise = self.instance_noise * torch.randn_like(seen[1])
+        judged = [part + noise for part in seen]
+        terms.update(self._terms_by_discriminator(weights, *judged))
         loss = weighted_sum(terms, weights)
         descend(engine.state.g_optimizer, loss, rate)
         self.average.update(engine.state.g_network, iteration)
 
         with mixed_precision(engine.state.device, self.bfloat16):
-            fake = engine.d_inferer(seen[0].detach(), engine.state.d_network)
-            real = engine.d_inferer(seen[1], engine.state.d_network)
+            fake = engine.d_inferer(judged[0].detach(), engine.state.d_network)
+            real = engine.d_inferer(judged[1], engine.state.d_network)
         discriminator_loss = self.adversarial.discriminator(fake.float(), real.float())
         descend(engine.state.d_optimizer, discriminator_loss, rate)
 
@@ -85,12 +91,12 @@ class AdversarialUpdate:
         return {"loss": loss.detach(), **detached, "learning_rate": rate}
 
     def _terms_by_discriminator(
-        self, weights: dict[str, float], seen: torch.Tensor, truth: torch.Tensor
+        self, weights: dict[str, float], image: torch.Tensor, truth: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         # The bare network, with frozen weights: its gradients in the generator's step are neither needed nor exchanged.
         self.discriminator.requires_grad_(False)
-        with mixed_precision(seen.device, self.bfloat16):
-            fake_features = self.discriminator.features(seen)
+        with mixed_precision(image.device, self.bfloat16):
+            fake_features = self.discriminator.features(image)
             fake = self.discriminator.head(fake_features[-1])
             with torch.no_grad():
                 real_features = self.discriminator.features(truth)

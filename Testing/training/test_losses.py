@@ -12,7 +12,7 @@ from Training.losses import (
     LatticeLoss,
     PixelLoss,
     feature_matching,
-    gradient_distance,
+    steepness_distance,
 )
 
 
@@ -93,13 +93,12 @@ def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_
     assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)
 
 
-def test_the_gradient_term_compares_steepness_and_not_places():
-    ramp = torch.arange(16.0).expand(1, 1, 16, 16)
-    truth = 0.2 * ramp
-    assert gradient_distance(0.1 * ramp, truth).item() == pytest.approx(0.1, rel=1e-3)
-    assert gradient_distance(0.2 * ramp.transpose(-2, -1) + 1, truth).item() == pytest.approx(0, abs=1e-6)
-    edge = (ramp > 7).float()
-    blurred = (torch.roll(edge, 1, -1) + edge + torch.roll(edge, -1, -1)) / 3
-    inside = (..., slice(2, -2))
-    moved = torch.roll(edge, 1, -1)
-    assert gradient_distance(moved[inside], edge[inside]) > gradient_distance(blurred[inside], edge[inside]) > 0
+def test_the_steepness_term_asks_for_an_edge_as_steep_wherever_near_it_lies():
+    place = torch.arange(32.0).expand(1, 1, 32, 32)
+    edge, moved, turned = ((x > 15).float() for x in (place, place - 1, place.transpose(-2, -1)))
+    mean = torch.stack([torch.roll(edge, shift, -1) for shift in range(-2, 3)]).mean(dim=0)
+    inside = (..., slice(None), slice(3, -3))
+    near = steepness_distance(moved[inside], edge[inside])
+    assert steepness_distance(mean[inside], edge[inside]) > 1.5 * near > 0
+    assert steepness_distance(turned, turned + 1).item() == pytest.approx(0, abs=1e-6)
+    assert steepness_distance(0.1 * place, 0.2 * place).item() == pytest.approx(0.1, rel=1e-3)

@@ -37,7 +37,7 @@ class Witness(PatchDiscriminator):
         return super().forward(image)
 
 
-def adversary(iterations=4, loss=LOSS, relativistic=False, rate=1e-3, dropout_until=0.5, view=None):
+def adversary(iterations=4, loss=LOSS, relativistic=False, rate=1e-3, dropout_until=0.5, view=None, noise=0.0):
     """Return a trainer over ``iterations`` fixed batches, its generator and its witness."""
     generator, discriminator = CompactNet(2, 4, 1), Witness()
     adversarial, terms = AdversarialLoss(relativistic), ImageTerms(2, torch.device("cpu"), 0.25)
@@ -52,6 +52,7 @@ def adversary(iterations=4, loss=LOSS, relativistic=False, rate=1e-3, dropout_un
         0.5,
         dropout_until,
         view or CriticView(2),
+        noise,
     )
     fine = torch.rand(iterations, 2, 1, 32, 32)
     trainer = AdversarialTrainer(
@@ -123,6 +124,14 @@ def test_the_discriminator_judges_what_the_view_shows():
     fake, real = discriminator.judged
     assert torch.equal(real, fine[0][..., 2:])
     assert torch.equal(fake, generator(F.avg_pool2d(fine[0], 2)).detach()[..., 2:])
+
+
+def test_both_images_reach_the_discriminator_under_the_same_noise():
+    trainer, generator, discriminator, fine = adversary(iterations=1, rate=0.0, noise=0.5)
+    trainer.run()
+    fake, real = discriminator.judged
+    assert (real - fine[0]).std().item() == pytest.approx(0.5, rel=0.1)
+    torch.testing.assert_close(fake - real, generator(F.avg_pool2d(fine[0], 2)).detach() - fine[0], atol=1e-5, rtol=0)
 
 
 def test_each_step_moves_one_network_and_leaves_both_trainable():

@@ -12,7 +12,6 @@ from Training.losses import (
     LatticeLoss,
     PixelLoss,
     feature_matching,
-    steepness_distance,
 )
 
 
@@ -88,17 +87,17 @@ def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_
     noise = torch.randn(truth.shape, generator=generator)
     loss = LatticeLoss(4)
     assert loss(truth, truth).item() == 0
-    assert loss(truth + 0.1 * pattern, truth).item() == pytest.approx(0.01, rel=1e-4)
-    assert loss(truth + 0.1 * noise, truth).item() < 0.01 / 20
+    assert loss(truth + 0.1 * pattern, truth).item() > 30 * loss(truth + 0.1 * noise, truth).item()
     assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)
 
 
-def test_the_steepness_term_asks_for_an_edge_as_steep_wherever_near_it_lies():
-    place = torch.arange(32.0).expand(1, 1, 32, 32)
-    edge, moved, turned = ((x > 15).float() for x in (place, place - 1, place.transpose(-2, -1)))
-    mean = torch.stack([torch.roll(edge, shift, -1) for shift in range(-2, 3)]).mean(dim=0)
-    inside = (..., slice(None), slice(3, -3))
-    near = steepness_distance(moved[inside], edge[inside])
-    assert steepness_distance(mean[inside], edge[inside]) > 1.5 * near > 0
-    assert steepness_distance(turned, turned + 1).item() == pytest.approx(0, abs=1e-6)
-    assert steepness_distance(0.1 * place, 0.2 * place).item() == pytest.approx(0.1, rel=1e-3)
+def test_the_lattice_term_sees_a_comb_along_an_edge_in_full_and_not_an_edge_that_is_wrong_all_along():
+    truth = torch.zeros(1, 1, 64, 64)
+    wrong, comb = truth.clone(), truth.clone()
+    wrong[..., 30] = 0.1
+    comb[..., 30] = 0.1 * torch.tensor([1.0, 1.0, -1.0, -1.0]).tile(16)
+    loss = LatticeLoss(4)
+    expected = comb.square().mean().item()
+    assert loss(comb, truth).item() > expected
+    assert loss(comb.transpose(-2, -1), truth).item() == pytest.approx(loss(comb, truth).item())
+    assert loss(wrong, truth).item() < expected / 4

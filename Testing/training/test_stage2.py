@@ -185,7 +185,7 @@ def test_every_improvement_is_a_switch_and_all_go_together(train, tiny_stage2, t
     weights = {key: value.contiguous() for key, value in VGG19(width=2).state_dict().items()}
     safetensors.torch.save_file(weights, tmp_path / "vgg.safetensors")
     terms = {"charbonnier": 1.0, "adversarial": 5e-3, "perceptual": 1e-3, "feature_matching": 0.1, "consistency": 1.0}
-    terms["lattice"] = 50.0
+    terms.update(lattice=50.0, steepness=0.5)
     settings = {
         **tiny_stage2,
         "iterations": 4,

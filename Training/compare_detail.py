@@ -87,7 +87,7 @@ def _scores(image: np.ndarray, true: np.ndarray, mask: np.ndarray, factor: int, 
     found = hatching(image, true, mask, factor)
     distance = np.mean([float(features(*(torch.from_numpy(s)[None, None] for s in pair))) for pair in zip(image, true)])
     return {
-        "psnr": psnr(image, true, 1.0, mask),
+        **({} if image is true else {"psnr": psnr(image, true, 1.0, mask)}),
         "gms": gradient_magnitude_similarity(image, true, 1.0, mask),
         "features": float(distance),
         "gradient": _steepness(image, mask) / _steepness(true, mask),

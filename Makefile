@@ -26,6 +26,7 @@ test: $(VENV)/installed-tests
 
 benchmark: $(VENV)/installed
 	$(RUN) -m Testing.benchmark.benchmark
+	$(RUN) -m Testing.benchmark.new_slices_time
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

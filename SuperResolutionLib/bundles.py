@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BUNDLES = Path(__file__).parent / "Bundles"
 QUALITIES = ("fast", "standard", "best")
+AXES = {"slice plane": False, "through the slices": True}
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Model:
 
     Attributes:
         name: the folder's name. folder: where it is. description: one line from its card.
-        factor: refinement of the two slice-plane axes. modality: DICOM modality that it was trained on.
+        factor: refinement of the slice plane, or the largest one through the slices.
+        modality: DICOM modality that it was trained on.
         quality: ``"fast"`` (compact network) or ``"standard"`` (RRDB).
         network: name in the registry and keyword arguments. default_detail: in [0, 1].
         weights: kind (``"fidelity"``, ``"perceptual"``) to (file inside the folder, SHA-256).
         held_band: the acquisition operator's part that data consistency holds; see ``consistency.HeldBand``.
+        through_slices: whether it refines along the slice axis; else it refines the slice plane.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Model:
     default_detail: float
     weights: dict[str, tuple[str, str]] = field(hash=False)
     held_band: float
+    through_slices: bool = False
 
     @property
     def has_detail(self) -> bool:
@@ -137,6 +141,7 @@ def read_model(folder: os.PathLike | str) -> Model:
             default_detail=float(block["default_detail"]),
             weights={str(k): (str(v["file"]), str(v["sha256"])) for k, v in block["weights"].items()},
             held_band=float(block["acquisition"]["held_band"]),
+            through_slices=AXES[block["axes"]],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder} is not a super-resolution model folder; see configs/metadata.json in it.") from None
@@ -175,7 +180,9 @@ def find_model(name: str, bundles: Path = BUNDLES) -> Model:
 
 
 def choose_model(factor: int, quality: str, models: list[Model] | None = None) -> Model:
-    """Return the installed model for a factor: the compact one for ``"fast"``, else the RRDB where there is one.
+    """Return the installed model for a factor of the slice plane.
+
+    That is the compact one for ``"fast"``, else the RRDB where there is one.
 
     Raises:
         InputError: an unknown quality, or a factor that no installed model has.
@@ -183,6 +190,7 @@ def choose_model(factor: int, quality: str, models: list[Model] | None = None) -
     if quality not in QUALITIES:
         raise InputError(f"There is no quality {quality}; choose {', '.join(QUALITIES)}.")
     models = installed_models() if models is None else models
+    models = [model for model in models if not model.through_slices]
     suited = [model for model in models if model.factor == factor]
     if not suited:
         factors = sorted({model.factor for model in models})
@@ -192,3 +200,16 @@ def choose_model(factor: int, quality: str, models: list[Model] | None = None) -
         )
     wanted = "fast" if quality == "fast" else "standard"
     return min(suited, key=lambda model: (model.quality != wanted, model.name))
+
+
+def through_slices_model(models: list[Model] | None = None) -> Model:
+    """Return the installed model that makes new slices.
+
+    Raises:
+        InputError: there is none.
+    """
+    models = installed_models() if models is None else models
+    model = next((model for model in models if model.through_slices), None)
+    if model is None:
+        raise InputError("No installed model makes new slices; ask for the slice plane alone, or update the program.")
+    return model

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import Cancelled, InputError
@@ -83,11 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     upscale.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
     upscale.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
     grid = upscale.add_mutually_exclusive_group()
-    grid.add_argument("--factor", type=_factor, metavar="F", help="4 for the slice plane, or 4x4x1 for i x j x k")
+    grid.add_argument(
+        "--factor", type=_factor, metavar="F", help="4 for the slice plane, or 1x1x4, 2x2x2, ... (i x j x k)"
+    )
     grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
     grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
     upscale.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
     _add_as_stored(upscale)
+    _add_new_slices(upscale)
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
@@ -98,9 +102,18 @@ def _parser() -> argparse.ArgumentParser:
     preview = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
     preview.add_argument("input", metavar="IN", help="a volume, as for upscale")
     preview.add_argument("picture", metavar="PNG")
-    preview.add_argument("--factor", type=_factor, metavar="F", help="as for upscale")
-    preview.add_argument("--slice", type=int, metavar="N", help="index of the slice; the middle one by default")
+    grid = preview.add_mutually_exclusive_group()
+    grid.add_argument("--factor", type=_factor, metavar="F", help="as for upscale")
+    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="as for upscale")
+    grid.add_argument("--isotropic", action="store_true", help="as for upscale")
+    preview.add_argument(
+        "--slice",
+        type=int,
+        metavar="N",
+        help="index of the slice, or of the cut through slices; the middle by default",
+    )
     _add_as_stored(preview)
+    _add_new_slices(preview)
     _add_engine_options(preview)
     preview.set_defaults(run=_preview)
 
@@ -138,6 +151,15 @@ def _parser() -> argparse.ArgumentParser:
 def _add_as_stored(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-stored", action="store_true", help="do not crop a zero-filled scan to its acquired band first"
+    )
+
+
+def _add_new_slices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--thickness", type=float, metavar="MM", help="of the slices; by default what DICOM says, or else their spacing"
+    )
+    parser.add_argument(
+        "--adapt", action="store_true", help="let the network for new slices learn from this scan first (minutes)"
     )
 
 
@@ -219,6 +241,8 @@ def _upscale(options, progress, stop) -> int:
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
         as_stored=options.as_stored,
+        thickness=options.thickness,
+        adapt=options.adapt,
     )
     result = upscale(volume, request, progress, stop)
     report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
@@ -233,8 +257,8 @@ def _upscale(options, progress, stop) -> int:
 
 def _preview(options, progress, stop) -> int:
     from .figures import before_after
-    from .interpolation import interpolate
     from .planning import plan_upscale
+    from .resampling import Grid, resampled
     from .upscaling import upscale
     from .volume_files import check_output_folder, read_volume
 
@@ -242,16 +266,27 @@ def _preview(options, progress, stop) -> int:
         raise InputError("A preview is a PNG picture; end its name in .png.")
     check_output_folder(options.picture)
     volume = read_volume(options.input)
-    across = plan_upscale(volume, _request(options, factor=options.factor)).slice_axis
+    request = _request(
+        options,
+        factor=options.factor,
+        spacing=options.spacing,
+        isotropic=options.isotropic,
+        as_stored=options.as_stored,
+        thickness=options.thickness,
+        adapt=options.adapt,
+    )
+    plan = plan_upscale(volume, request)
+    # New slices are judged on a cut through them.
+    across = plan.slice_axis if plan.through is None else max(axis for axis in range(3) if axis != plan.slice_axis)
     index = volume.dimensions[across] // 2 if options.slice is None else options.slice
-    request = _request(options, factor=options.factor, slices=(index, index), as_stored=options.as_stored)
-    result = upscale(volume, request, progress, stop)
+    if not 0 <= index < volume.dimensions[across]:
+        raise InputError(f"There is no slice {index}; give one from 0 to {volume.dimensions[across] - 1}.")
     first, last = [0, 0, 0], list(volume.dimensions)
     first[across], last[across] = index, index + 1
     coarse = volume.cropped(tuple(first), tuple(last))
-    before_after(
-        coarse, interpolate(coarse, tuple(result.report["factors_ijk"]), "bspline"), result.volume, options.picture
-    )
+    result = upscale(volume, replace(request, box=(tuple(first), tuple(last))), progress, stop)
+    interpolated = resampled(coarse, Grid(result.volume.ijk_to_ras, result.volume.dimensions))
+    before_after(coarse, interpolated, result.volume, options.picture, across=across)
     print(f"{options.picture}: slice {index} of {options.input} by {result.report['model']}")
     return DONE
 

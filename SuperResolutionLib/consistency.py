@@ -1,14 +1,17 @@
-"""Data consistency: the band that the scanner measured is put back where the network moved it."""
+"""Data consistency: what the scanner measured is put back where the network moved it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from .acquisition import area_average
+from .slice_profile import profile_weights
 
 REPEATS = 3
 
@@ -67,6 +70,54 @@ class HeldBand:
             padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
             image = F.conv2d(F.pad(image, padding, mode="reflect"), kernel)
         return image
+
+
+class HeldSlices:
+    """The acquired slices, held: a fine stack averaged with the slice profile is to give them again.
+
+    The profile is taken as a Gaussian. The correction is the smallest one, by the pseudo-inverse of the averaging.
+
+    Args:
+        places: where the fine rows lie, evenly, ascending, in slices from the first one's centre.
+        slices: how many were acquired. thickness: FWHM of their profile, as a share of their spacing.
+        noise: SD of their noise, normalised. A deviation below twice of it is left, and so is one below ``MOST``,
+            whichever is smaller.
+        lowest: the lowest value that there can be, normalised, or None.
+
+    Attributes:
+        tolerance: the largest deviation that is left, normalised.
+    """
+
+    MOST = 0.005
+
+    def __init__(self, places: np.ndarray, slices: int, thickness: float, noise: float, lowest: float | None = None):
+        step = places[1] - places[0] if len(places) > 1 else 1.0
+        centres = torch.from_numpy((np.arange(slices) - places[0]) / step)
+        average = profile_weights(centres, len(places), thickness / step)
+        self._average = average.numpy().astype(np.float32)
+        # Slices that overlap much can hardly be told apart: what only noise would decide is left alone.
+        self._spread = torch.linalg.pinv(average, rtol=0.1).numpy().astype(np.float32)
+        self.tolerance, self.lowest = min(2 * noise, self.MOST), lowest
+
+    def project(self, fine: np.ndarray, slices: np.ndarray) -> None:
+        """Correct ``fine`` ``(R, H, W)`` in place so that it agrees with ``slices`` ``(K, H, W)``; both normalised."""
+        for _ in range(1 if self.lowest is None else REPEATS):
+            for target, deviation in self._deviations(fine, slices):
+                beyond = np.sign(deviation) * np.maximum(np.abs(deviation) - self.tolerance, 0)
+                target += np.tensordot(self._spread, beyond, 1)
+            if self.lowest is not None:
+                np.maximum(fine, self.lowest, out=fine)
+
+    def residual(self, fine: np.ndarray, slices: np.ndarray) -> float:
+        """Return the RMS by which ``fine`` misses ``slices``, normalised."""
+        squares = sum(
+            float(np.square(deviation, dtype=np.float64).sum()) for _, deviation in self._deviations(fine, slices)
+        )
+        return math.sqrt(squares / slices.size)
+
+    def _deviations(self, fine: np.ndarray, slices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for row in range(fine.shape[1]):
+            yield fine[:, row], slices[:, row] - np.tensordot(self._average, fine[:, row], 1)
 
 
 def _upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:

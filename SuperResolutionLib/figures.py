@@ -84,20 +84,26 @@ def _letter(direction: np.ndarray) -> str:
 
 
 def before_after(
-    coarse: Volume, interpolated: Volume, ours: Volume, path: os.PathLike | str, slice_index: int | None = None
+    coarse: Volume,
+    interpolated: Volume,
+    ours: Volume,
+    path: os.PathLike | str,
+    slice_index: int | None = None,
+    across: int | None = None,
 ) -> None:
     """Draw one slice as a PNG: input, interpolation, ours, and what was added (ours minus interpolation), with zooms.
 
     Args:
         coarse: the input. interpolated, ours: finer volumes in the same place, on the same grid as each other.
-        slice_index: the slice of ``coarse``; default the middle one. It is cut across the axis that was refined least,
-            k where that ties.
+        slice_index: the slice of ``coarse``; default the middle one.
+        across: the axis that it is cut across; default the one that was refined least, k where that ties.
 
     Raises:
         InputError: matplotlib is missing, there is no such slice, or ``path`` cannot be written.
     """
     ratios = np.array(ours.dimensions) / np.array(coarse.dimensions)
-    across = max(axis for axis in range(3) if ratios[axis] < ratios.min() + 1e-6)
+    if across is None:
+        across = max(axis for axis in range(3) if ratios[axis] < ratios.min() + 1e-6)
     count = coarse.dimensions[across]
     index = count // 2 if slice_index is None else slice_index
     if not 0 <= index < count:

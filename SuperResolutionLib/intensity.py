@@ -39,6 +39,11 @@ class IntensityScale:
         """The robust range, in the volume's units."""
         return self.high - self.low
 
+    @property
+    def zero(self) -> float:
+        """The value 0 of the volume's units in the networks' units."""
+        return -self.low / self.span
+
     def normalise(self, voxels: np.ndarray) -> np.ndarray:
         """Return ``voxels`` as float32 in the networks' units."""
         return ((voxels.astype(np.float64) - self.low) / self.span).astype(np.float32)

@@ -183,6 +183,27 @@ def fourier_ring_correlation(result: np.ndarray, truth: np.ndarray, factor: int)
     return factor * np.arange(1, count + 1) / min(height, width), correlation
 
 
+def fourier_row_correlation(result: np.ndarray, truth: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``fourier_ring_correlation`` with, for rings, the rows of one frequency across the slices.
+
+    Args:
+        result, truth: reformats ``(N, H, W)``, the slice axis along H. factor: fine rows to a slice.
+
+    Returns:
+        Frequencies along H in cycles per slice, and the correlations.
+    """
+    height, width = truth.shape[-2:]
+    taper = np.outer(_taper(height), _taper(width))
+    spectra = []
+    for images in (result, truth):
+        images = np.asarray(images, np.float64)
+        spectra.append(np.fft.rfft2((images - images.mean(axis=(1, 2), keepdims=True)) * taper, axes=(2, 1)))
+    sums = [(a * b.conj()).real.sum(axis=(0, 2)) for a, b in ((spectra[0], spectra[1]), *((s, s) for s in spectra))]
+    cross, energy = sums[0][1:], (sums[1] * sums[2])[1:]
+    correlation = np.divide(cross, np.sqrt(energy), out=np.zeros_like(cross), where=energy > 0)
+    return factor * np.fft.rfftfreq(height)[1:], correlation
+
+
 def _taper(length: int) -> np.ndarray:
     position = (np.arange(length) + 0.5) / length
     edge = np.clip(8 * np.minimum(position, 1 - position), 0, 1)

@@ -42,12 +42,15 @@ class Grid(NamedTuple):
 
 def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> Volume:
     """Return the volume on its ``Grid.at_spacing`` as float32; see ``line_resamplers``."""
-    old = Grid(volume.ijk_to_ras, volume.dimensions)
-    new = old.at_spacing(spacing)
+    return resampled(volume, Grid(volume.ijk_to_ras, volume.dimensions).at_spacing(spacing))
+
+
+def resampled(volume: Volume, grid: Grid) -> Volume:
+    """Return the volume on a grid with parallel axes, as float32; see ``line_resamplers``."""
     voxels = np.asarray(volume.voxels, np.float32)
-    for axis, lines in enumerate(line_resamplers(old, new)):
+    for axis, lines in enumerate(line_resamplers(Grid(volume.ijk_to_ras, volume.dimensions), grid)):
         voxels = resampled_lines(voxels, 2 - axis, lines)
-    return Volume(voxels, new.ijk_to_ras, volume.modality)
+    return Volume(voxels, grid.ijk_to_ras, volume.modality)
 
 
 def line_resamplers(old: Grid, new: Grid) -> list[slice | np.ndarray]:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 import numpy as np
-import torch
 
-from .acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
-from .consistency import HeldBand, noise_level
-from .devices import choose_device, fastest_precision
+from .acquired_band import detect_acquired_band
+from .consistency import noise_level
+from .devices import Device, choose_device
 from .errors import Cancelled, InputError
-from .inference import SliceInference
-from .intensity import IntensityScale, as_scalar_type
-from .planning import Plan, UpscaleRequest, plan_from_band, plan_upscale
-from .resampling import Grid, line_resamplers, resampled_lines
+from .intensity import IntensityScale
+from .planning import Plan, UpscaleRequest, plan_upscale
+from .slice_plane import Box, RefinedVolume, describe_band, empty_value, refine_slice_plane, sample_slices
+from .through_plane import adapted_network, refine_through_slices
 from .version import VERSION
-from .volume import Volume, refined_matrix
+from .volume import Volume
 
 __all__ = ["UpscaleRequest", "UpscaleResult", "upscale"]
-
-CONTEXT = 16
-"""Coarse voxels around a region that the held band's low-pass may look at, on top of the network's halo."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +39,13 @@ def upscale(
 ) -> UpscaleResult:
     """Return ``volume`` upscaled as ``request`` asks; the input is not changed.
 
-    A zero-filled scan is first cropped to its acquired band (see ``acquired_band``), which is what the network gets and
-    what data consistency then holds; the output grid is the one that was asked for all the same.
+    The slice plane is refined first, slice by slice, then new slices are made; either step only where it is asked for.
 
     Args:
         request: None asks for x4 in the slice plane.
-        progress: called as ``progress(done, total, message)`` after each slice.
-        cancelled: polled after each tile.
+        progress: called as ``progress(done, total, message)`` after each slice, and in the second step after each batch
+            of reformats; each step counts anew.
+        cancelled: polled after each tile, batch and step of adaptation.
 
     Raises:
         InputError: the volume or the request cannot be served; one sentence says why and what to do.
@@ -63,145 +59,109 @@ def upscale(
     began = time.monotonic()
     request = request or UpscaleRequest()
     _check_voxels(volume)
-    asked = plan_upscale(volume, request)
+    plan = plan_upscale(volume, request)
     if request.output_type not in ("input", "float"):
         raise InputError(f"The output type is input or float, not {request.output_type}.")
-    band = detect_acquired_band(volume, asked.slice_axis)
-    source, plan = volume, asked
-    if band.zero_filled and not request.as_stored:
-        source, plan = crop_to_band(volume, band), plan_from_band(asked, band, request)
-    model = plan.model
-    detail = model.default_detail if request.detail is None else float(request.detail)
-    network = model.load(detail)
     device = choose_device(request.device)
 
     def stop_if_cancelled() -> None:
         if cancelled():
             raise Cancelled
 
-    scale = IntensityScale.of(source.voxels)
-    inference = SliceInference(
-        network,
-        torch.device(device.name),
-        fastest_precision(torch.device(device.name)),
-        ensemble=request.quality == "best" or request.uncertainty,
-        empty=_empty_value(source, scale),
-        on_tile=stop_if_cancelled,
-    )
-    first, last = _wanted_box(volume, asked, request)
-    computed = _with_context(source, volume.dimensions, first, last, plan, network.halo)
-    target = _output_grid(volume.cropped(first, last), asked)
-    output = _Output(computed, target, plan, scale, request, bool(volume.voxels.min() >= 0))
-    held = HeldBand(model.held_band, noise_level(_sample_slices(source, plan, scale)))
-    squared_deviation = 0.0
-    slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)
-    batch = 1 if device.name == "cpu" else 8
-    progress(0, len(slices), "Upscaling")
-    for start in range(0, len(slices), batch):
-        stop_if_cancelled()
-        measured = torch.from_numpy(scale.normalise(slices[start : start + batch]))[:, None]
-        fine, spread = inference(measured)
-        if request.consistency:
-            fine = held.project(fine, measured, model.factor)
-        squared_deviation += float(held.deviation(fine, measured, model.factor).square().mean(dim=(1, 2, 3)).sum())
-        output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
-        progress(start + len(measured), len(slices), "Upscaling")
-    fine_volume, uncertainty = output.volumes()
-    used = device if inference.device == torch.device(device.name) else choose_device(str(inference.device))
+    box = _wanted_box(volume, plan, request)
+    target = plan.output_grid(volume.cropped(*box))
+    if plan.through is None:
+        refined = refine_slice_plane(volume, plan, request, box, target, device, progress, stop_if_cancelled)
+        report = refined.report
+    else:
+        refined, report = _with_new_slices(volume, plan, request, box, device, progress, stop_if_cancelled)
+    used = device if str(refined.device) == device.name else choose_device(str(refined.device))
     report = {
         "program": f"SuperResolution {VERSION}",
-        "model": model.name,
-        "model_sha256": model.digest(detail),
-        "detail": detail,
         "quality": request.quality,
-        "factors_ijk": list(asked.factors if asked.final_spacing is None else plan.factors),
         "input": _describe(volume),
-        "output": _describe(fine_volume),
-        "acquired": _describe_band(band, request, plan),
+        "output": _describe(refined.volume),
         "device": used.name,
         "device_label": used.label,
-        "precision": str(inference.precision).replace("torch.", ""),
         "seconds": round(time.monotonic() - began, 2),
-        "slices": len(slices),
-        "tiles": inference.tiles,
-        "data_consistency": {
-            "held": request.consistency,
-            "measured": "the acquired band" if source is not volume else "the stored image",
-            "operator": "voxel average, Gaussian low-pass",
-            "band": f"below {model.held_band:g} of its Nyquist frequency, down to the noise",
-            "noise_percent": round(100 * held.noise, 3),
-            "residual_percent": round(100 * (squared_deviation / len(slices)) ** 0.5, 4),
-        },
-        "warnings": [*_warnings(volume, plan), *inference.warnings],
+        **report,
+        "warnings": [*_warnings(volume, plan), *refined.warnings],
     }
-    return UpscaleResult(fine_volume, report, uncertainty)
+    return UpscaleResult(refined.volume, report, refined.uncertainty)
 
 
-class _Output:
-    """Collects fine slices on the output grid, in the output's units and type.
+def _with_new_slices(
+    volume: Volume,
+    plan: Plan,
+    request: UpscaleRequest,
+    box: Box,
+    device: Device,
+    progress: Callable[[int, int, str], None],
+    stop_if_cancelled: Callable[[], None],
+) -> tuple[RefinedVolume, dict]:
+    """Return the volume after both steps, or the second alone, and the report of them."""
+    scale = IntensityScale.of(volume.voxels)
+    # With a model for the slice plane, the detail that was asked for is that model's.
+    network = plan.through.load(request.detail or 0.0 if plan.model is None else 0.0)
+    if request.adapt:
+        network = adapted_network(network, volume, plan, scale, device, progress, stop_if_cancelled)
+    around = _with_surroundings(volume, box, plan, network)
+    if plan.model is None:
+        first = None
+        source, empty = volume.cropped(*around), empty_value(volume, scale)
+    else:
+        unrounded = replace(request, output_type="float")
+        grid = plan.slice_plane_grid(volume.cropped(*around))
+        first = refine_slice_plane(volume, plan, unrounded, around, grid, device, progress, stop_if_cancelled)
+        source, empty = first.volume, None
+    refined = refine_through_slices(
+        source,
+        plan,
+        request,
+        plan.output_grid(volume.cropped(*box)),
+        scale,
+        np.dtype(np.float32) if request.output_type == "float" else volume.voxels.dtype,
+        bool(volume.voxels.min() >= 0),
+        empty,
+        noise_level(sample_slices(volume, plan.slice_axis, scale)),
+        network,
+        device,
+        progress,
+        stop_if_cancelled,
+    )
+    through = refined.report
+    factors = [float(f) for f in np.divide(volume.spacing, refined.volume.spacing).round(4)]
+    whole = [int(f) if f == int(f) else f for f in factors]
+    if first is None:
+        band = detect_acquired_band(volume, plan.slice_axis)
+        report = {
+            "model": through["model"],
+            "model_sha256": through["model_sha256"],
+            "detail": 0.0,
+            "acquired": describe_band(band, (1, 1, 1), "as stored"),
+            "precision": through["precision"],
+            "slices": 0,
+            "tiles": 0,
+            "data_consistency": through["data_consistency"],
+        }
+        return refined, {**report, "factors_ijk": whole, "through_plane": through}
+    report = {
+        **first.report,
+        "model": f"{first.report['model']} and {through['model']}",
+        "model_sha256": f"{first.report['model_sha256']} and {through['model_sha256']}",
+    }
+    warnings = [*first.warnings, *refined.warnings]
+    return replace(refined, warnings=warnings), {**report, "factors_ijk": whole, "through_plane": through}
 
-    Args:
-        computed: the coarse voxels whose refinement by ``plan.factors`` is put; it may reach beyond ``target``.
-        target: the output grid.
-        magnitude: whether negative values are impossible.
-    """
 
-    def __init__(
-        self,
-        computed: Volume,
-        target: Grid,
-        plan: Plan,
-        scale: IntensityScale,
-        request: UpscaleRequest,
-        magnitude: bool,
-    ):
-        self.target, self.scale, self.modality = target, scale, computed.modality
-        self.across = 2 - plan.slice_axis
-        self.final_type = np.dtype(np.float32) if request.output_type == "float" else computed.voxels.dtype
-        self.floor = 0 if magnitude else None
-        fine = Grid(
-            refined_matrix(computed.ijk_to_ras, plan.factors), tuple(np.multiply(computed.dimensions, plan.factors))
-        )
-        lines = line_resamplers(fine, target)
-        self.across_lines = lines.pop(plan.slice_axis)
-        self.columns, self.rows = lines
-        slices_stay = isinstance(self.across_lines, slice)
-        shape = list(reversed(target.dimensions))
-        shape[self.across] = fine.dimensions[plan.slice_axis]
-        self.type = self.final_type if slices_stay else np.dtype(np.float32)
-        try:
-            self.voxels = np.empty(shape, self.type)
-            self.spread = np.empty(shape, np.float32) if request.uncertainty else None
-        except MemoryError:
-            size = np.prod(shape, dtype=float) * self.type.itemsize / 1e9
-            raise InputError(
-                f"The result takes {size:.1f} GB, more than the memory holds; choose a region or a smaller factor."
-            ) from None
-        self.slices = np.moveaxis(self.voxels, self.across, 0)
-        self.spread_slices = np.moveaxis(self.spread, self.across, 0) if request.uncertainty else None
-
-    def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
-        chosen = slice(first, first + len(fine))
-        self.slices[chosen] = self._in_type(self.scale.denormalise(self._in_plane(fine)), self.type)
-        if self.spread is not None:
-            self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
-
-    def _in_plane(self, slices: np.ndarray) -> np.ndarray:
-        return resampled_lines(resampled_lines(slices, 1, self.rows), 2, self.columns)
-
-    def _in_type(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        # A magnitude image has no negative values; ringing below zero is not anatomy.
-        return as_scalar_type(values if self.floor is None else np.maximum(values, self.floor), dtype)
-
-    def volumes(self) -> tuple[Volume, Volume | None]:
-        voxels = resampled_lines(self.voxels, self.across, self.across_lines)
-        if voxels.dtype != self.final_type:
-            voxels = self._in_type(voxels, self.final_type)
-        fine = Volume(voxels, self.target.ijk_to_ras, self.modality)
-        if self.spread is None:
-            return fine, None
-        spread = resampled_lines(self.spread, self.across, self.across_lines)
-        return fine, Volume(spread, self.target.ijk_to_ras, self.modality)
+def _with_surroundings(volume: Volume, box: Box, plan: Plan, network) -> Box:
+    """Return ``box`` with the voxels around it that the network through the slices looks at."""
+    first, last = [], []
+    for axis, (low, high, size) in enumerate(zip(*box, volume.dimensions)):
+        margin = network.slice_halo if axis == plan.slice_axis else -(-network.halo // plan.factors[axis])
+        first.append(max(0, low - margin))
+        last.append(min(size, high + margin))
+    return tuple(first), tuple(last)
 
 
 def _check_voxels(volume: Volume) -> None:
@@ -211,17 +171,9 @@ def _check_voxels(volume: Volume) -> None:
         raise InputError("All voxels of the volume are equal, so there is nothing to upscale; choose another volume.")
 
 
-def _empty_value(volume: Volume, scale: IntensityScale) -> float | None:
-    """Return the normalised value around the patient: that of the volume's eight corners, if they agree."""
-    corners = volume.voxels[:: max(1, volume.voxels.shape[0] - 1)][:, [0, 0, -1, -1], [0, -1, 0, -1]]
-    return float(scale.normalise(corners[:1, 0])[0]) if (corners == corners.flat[0]).all() else None
-
-
-def _wanted_box(
-    volume: Volume, plan: Plan, request: UpscaleRequest
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _wanted_box(volume: Volume, plan: Plan, request: UpscaleRequest) -> Box:
     """Return the index box, first and last (excluded) along i, j and k, of the voxels that were asked for."""
-    first, last = (0, 0, 0), volume.dimensions
+    first, last = request.box or ((0, 0, 0), volume.dimensions)
     if request.region is not None:
         if len(request.region) != 6 or not np.isfinite(request.region).all():
             raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
@@ -238,40 +190,6 @@ def _wanted_box(
     return tuple(first), tuple(last)
 
 
-def _with_context(
-    source: Volume,
-    stored: tuple[int, int, int],
-    first: tuple[int, int, int],
-    last: tuple[int, int, int],
-    plan: Plan,
-    halo: int,
-) -> Volume:
-    """Return the part of ``source`` to compute: all that the box of stored voxels touches, and in-plane context.
-
-    Args:
-        stored: dimensions of the stored volume, whose index box ``first`` to ``last`` was asked for.
-    """
-    low, high = [], []
-    for axis, (size, count) in enumerate(zip(source.dimensions, stored)):
-        margin = 0 if axis == plan.slice_axis else halo + CONTEXT
-        low.append(max(0, first[axis] * size // count - margin))
-        high.append(min(size, -(-last[axis] * size // count) + margin))
-    return source.cropped(tuple(low), tuple(high))
-
-
-def _output_grid(wanted: Volume, asked: Plan) -> Grid:
-    if asked.final_spacing:
-        return Grid(wanted.ijk_to_ras, wanted.dimensions).at_spacing(asked.final_spacing)
-    dimensions = tuple(size * factor for size, factor in zip(wanted.dimensions, asked.factors))
-    return Grid(refined_matrix(wanted.ijk_to_ras, asked.factors), dimensions)
-
-
-def _sample_slices(volume: Volume, plan: Plan, scale: IntensityScale, most: int = 16) -> torch.Tensor:
-    slices = np.moveaxis(volume.voxels, 2 - plan.slice_axis, 0)
-    chosen = np.unique(np.linspace(0, len(slices) - 1, most).round().astype(int))
-    return torch.from_numpy(scale.normalise(slices[chosen]))[:, None]
-
-
 def _describe(volume: Volume) -> dict:
     return {
         "dimensions_ijk": list(volume.dimensions),
@@ -280,22 +198,12 @@ def _describe(volume: Volume) -> dict:
     }
 
 
-def _describe_band(band: AcquiredBand, request: UpscaleRequest, plan: Plan) -> dict:
-    return {
-        "stored_mm": [round(value, 6) for value in band.spacing],
-        "acquired_mm": [round(value, 6) for value in band.acquired_spacing],
-        "zero_filled": band.zero_filled,
-        "used": "acquired band" if band.zero_filled and not request.as_stored else "as stored",
-        "network_factors_ijk": list(plan.factors),
-        "sentence": band.sentence(request.as_stored),
-    }
-
-
 def _warnings(volume: Volume, plan: Plan) -> list[str]:
     warnings = []
     modality = volume.modality or ("CT" if volume.voxels.min() <= -500 else None)
-    if modality and modality != plan.model.modality:
-        warnings.append(f"The model {plan.model.name} was trained on {plan.model.modality}, and this is {modality}.")
+    for model in filter(None, (plan.model, plan.through)):
+        if modality and modality != model.modality:
+            warnings.append(f"The model {model.name} was trained on {model.modality}, and this is {modality}.")
     if volume.is_sheared:
         warnings.append("The volume's axes are not at right angles; the result is sheared in the same way.")
     return warnings

@@ -18,6 +18,7 @@ class Volume:
         voxels: ``(k, j, i)`` array of a real number type, in scanner units or HU; read-only.
         ijk_to_ras: 4x4 float64 matrix from voxel indices ``(i, j, k, 1)``, whose integers are voxel centres, to RAS mm.
         modality: the DICOM modality ("MR", "CT"), or None where it is not known.
+        slice_thickness: of the acquired slices, in mm (DICOM's Slice Thickness), or None where it is not known.
 
     Raises:
         InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
@@ -26,6 +27,7 @@ class Volume:
     voxels: np.ndarray
     ijk_to_ras: np.ndarray
     modality: str | None = None
+    slice_thickness: float | None = None
 
     def __post_init__(self):
         voxels = np.asarray(self.voxels).view()
@@ -70,7 +72,7 @@ class Volume:
         box = tuple(slice(low, high) for low, high in zip(reversed(first), reversed(last)))
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
-        return Volume(self.voxels[box], matrix, self.modality)
+        return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
 
     def box_of_region(self, region: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return ``(first, last)``, the index box (last excluded) of all voxels that a box in RAS mm touches.

@@ -15,7 +15,7 @@ from .errors import InputError
 from .volume import Volume
 
 OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
-MODALITY = "0008|0060"
+MODALITY, SLICE_THICKNESS = "0008|0060", "0018|0050"
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -91,8 +91,9 @@ def _read_series(folder: Path) -> sitk.Image:
     except RuntimeError:
         raise InputError(f"The DICOM series in {folder} cannot be read; its slices differ or are damaged.") from None
     _check_slice_positions(reader, len(names), folder)
-    if reader.HasMetaDataKey(0, MODALITY):
-        image.SetMetaData(MODALITY, reader.GetMetaData(0, MODALITY))
+    for key in (MODALITY, SLICE_THICKNESS):
+        if reader.HasMetaDataKey(0, key):
+            image.SetMetaData(key, reader.GetMetaData(0, key))
     return image
 
 
@@ -120,11 +121,20 @@ def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
-    return Volume(sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality)
+    return Volume(sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality, _slice_thickness(image))
+
+
+def _slice_thickness(image: sitk.Image) -> float | None:
+    try:
+        thickness = float(image.GetMetaData(SLICE_THICKNESS)) if image.HasMetaDataKey(SLICE_THICKNESS) else 0.0
+    except ValueError:
+        return None
+    return thickness if 0 < thickness < math.inf else None
 
 
 def image_from_volume(volume: Volume) -> sitk.Image:
-    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality."""
+    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality
+    and slice thickness."""
     image = sitk.GetImageFromArray(volume.voxels)
     matrix = LPS_TO_RAS @ volume.ijk_to_ras
     image.SetOrigin(matrix[:3, 3].tolist())
@@ -132,6 +142,8 @@ def image_from_volume(volume: Volume) -> sitk.Image:
     image.SetDirection((matrix[:3, :3] / np.array(volume.spacing)).ravel().tolist())
     if volume.modality:
         image.SetMetaData(MODALITY, volume.modality)
+    if volume.slice_thickness:
+        image.SetMetaData(SLICE_THICKNESS, f"{volume.slice_thickness:g}")
     return image
 
 

@@ -7,7 +7,6 @@ meaning no signal (no magnetisation in MRI, no attenuation in CT). What they ret
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -19,9 +18,7 @@ from monai.transforms import Compose, MapTransform, RandomizableTransform
 from monai.utils import convert_to_tensor
 
 from SuperResolutionLib.acquisition import OPERATORS
-
-TRAPEZOID_RAMP = 0.25
-FWHM_OF_UNIT_GAUSSIAN = 2 * math.sqrt(2 * math.log(2))
+from SuperResolutionLib.slice_profile import PROFILES, slice_profile_weights
 
 
 class PlainCompose(Compose):
@@ -103,50 +100,6 @@ class Decimated(MapTransform):
         for key in self.key_iterator(result):
             result[key] = self.operator(convert_to_tensor(result[key], track_meta=False)[None], self.factor)[0]
         return result
-
-
-def boxcar(distance: torch.Tensor, fwhm: float) -> torch.Tensor:
-    """Return the integral up to ``distance`` of a uniform slice profile of area 1."""
-    return (distance / fwhm + 0.5).clamp(0, 1)
-
-
-def trapezoid(distance: torch.Tensor, fwhm: float) -> torch.Tensor:
-    """Return the integral up to ``distance`` of a flat profile of area 1 whose two ramps are a quarter FWHM wide."""
-    ramp = TRAPEZOID_RAMP * fwhm
-
-    def integrated_ramp(beyond_its_start: torch.Tensor) -> torch.Tensor:
-        inside = beyond_its_start.clamp(0, ramp)
-        return inside**2 / (2 * ramp) + (beyond_its_start - ramp).clamp(min=0)
-
-    starts = (-(fwhm + ramp) / 2, (fwhm - ramp) / 2)
-    return (integrated_ramp(distance - starts[0]) - integrated_ramp(distance - starts[1])) / fwhm
-
-
-def gaussian(distance: torch.Tensor, fwhm: float) -> torch.Tensor:
-    """Return the integral up to ``distance`` of a Gaussian slice profile of area 1."""
-    return torch.special.ndtr(distance * (FWHM_OF_UNIT_GAUSSIAN / fwhm))
-
-
-PROFILES = {"boxcar": boxcar, "trapezoid": trapezoid, "gaussian": gaussian}
-
-
-def slice_profile_weights(size: int, spacing: float, fwhm: float, profile: str = "gaussian") -> torch.Tensor:
-    """Return ``(floor(size / spacing), size)`` float64: how much of each fine voxel each thick slice sees.
-
-    Slice ``n`` is centred at ``(n + 0.5) * spacing - 0.5`` fine voxels, so that the slices tile the fine voxels' box
-    (the half-voxel rule), and the profile is integrated over each fine voxel. Rows add up to 1: what a profile would
-    see beyond the volume's ends is left out.
-
-    Args:
-        size: the number of fine voxels.
-        spacing: the distance of slice centres, in fine voxels; need not be whole.
-        fwhm: the slice thickness, in fine voxels: below ``spacing`` there is a gap, above it slices overlap.
-        profile: "boxcar", "trapezoid" or "gaussian".
-    """
-    centres = (torch.arange(math.floor(size / spacing + 1e-6), dtype=torch.float64) + 0.5) * spacing - 0.5
-    edges = torch.arange(size + 1, dtype=torch.float64) - 0.5
-    weights = PROFILES[profile](edges - centres[:, None], fwhm).diff(dim=1)
-    return weights / weights.sum(dim=1, keepdim=True)
 
 
 class SliceProfiled(MapTransform):

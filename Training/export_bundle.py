@@ -26,7 +26,17 @@ from SuperResolutionLib.evaluation import summarise
 from SuperResolutionLib.version import VERSION
 from Training.checkpoints import read_checkpoint
 
-HELD_BAND = 0.25
+SLICE_PLANE = {
+    "axes": "slice plane",
+    "acquisition": {"operator": "mixed: voxel average, cubic, k-space crop", "held_band": 0.25},
+}
+THROUGH_THE_SLICES = {
+    "axes": "through the slices",
+    "acquisition": {
+        "operator": "slice profile: Gaussian, boxcar or trapezoid of 0.6 to 1.3 spacings FWHM",
+        "held_band": 1.0,
+    },
+}
 
 
 def export_bundle(
@@ -46,6 +56,8 @@ def export_bundle(
     state = read_checkpoint(checkpoint)
     architecture = dict(state["architecture"])
     factor = architecture.pop("factor")
+    through = architecture["name"] == "ThroughPlaneNet"
+    shape = ["rows", "*"] if through else [f"{factor}*n", f"{factor}*n"]
     before = _weights_of(folder)
     (folder / "configs").mkdir(parents=True, exist_ok=True)
     weights = {"fidelity": _write_weights(state, folder, "fidelity")}
@@ -73,7 +85,7 @@ def export_bundle(
         "numpy_version": numpy.__version__,
         "required_packages_version": {},
         "name": folder.name,
-        "task": "Super-resolution of the slice plane",
+        "task": "New slices between thick ones" if through else "Super-resolution of the slice plane",
         "description": description,
         "authors": "SuperResolution contributors",
         "copyright": "Copyright (c) SuperResolution contributors",
@@ -82,16 +94,15 @@ def export_bundle(
         "intended_use": "Research only; not for diagnosis",
         "network_data_format": {
             "inputs": {"image": {**image, "value_range": [0, 1], "spatial_shape": ["*", "*"]}},
-            "outputs": {"pred": {**image, "value_range": [0, 1], "spatial_shape": [f"{factor}*n", f"{factor}*n"]}},
+            "outputs": {"pred": {**image, "value_range": [0, 1], "spatial_shape": shape}},
         },
         "super_resolution": {
-            "axes": "slice plane",
+            **(THROUGH_THE_SLICES if through else SLICE_PLANE),
             "factor": factor,
             "modality": "MR",
             "quality": quality,
             "network": {"name": architecture["name"], "arguments": architecture["arguments"]},
             "default_detail": 0.0,
-            "acquisition": {"operator": "mixed: voxel average, cubic, k-space crop", "held_band": HELD_BAND},
             "training": training,
             "iterations": state["iteration"],
             "metrics": _metrics(records) if records else {},

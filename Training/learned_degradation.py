@@ -32,8 +32,8 @@ from SuperResolutionLib.acquisition import add_rician_noise, kspace_crop_to
 from SuperResolutionLib.consistency import noise_level
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.intensity import IntensityScale
+from SuperResolutionLib.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.volume_files import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
-from Training.degradation import FWHM_OF_UNIT_GAUSSIAN
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel
 PATCH = 16  # coarse voxels

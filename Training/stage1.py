@@ -26,6 +26,8 @@ class FidelityUpdate:
         average: of the network's weights.
         bfloat16: see ``steps.mixed_precision``.
 
+    A batch may have "conditions", keyword arguments of the network that all its pairs share, each repeated by pair.
+
     Raises:
         ValueError: a term that stage 1 does not have.
     """
@@ -46,8 +48,9 @@ class FidelityUpdate:
         """Return the loss, its terms and the learning rate."""
         iteration = engine.state.iteration - 1
         coarse, fine = engine.prepare_batch(batch, engine.state.device, engine.non_blocking)
+        conditions = {name: values[0].item() for name, values in batch.get("conditions", {}).items()}
         with mixed_precision(engine.state.device, self.bfloat16):
-            image = engine.inferer(coarse, engine.network)
+            image = engine.inferer(coarse, engine.network, **conditions)
         weights = self.weights(iteration)
         terms = engine.loss_function(weights, image.float(), fine, coarse)
         loss = weighted_sum(terms, weights)

@@ -24,7 +24,8 @@ def validate(network: torch.nn.Module, slices: Iterable[Mapping], device: torch.
     gains: dict[str, list[float]] = {}
     for entry in slices:
         coarse, truth = entry["image"].to(device), entry["label"].to(device)
-        errors = [F.mse_loss(image, truth).item() for image in (network(coarse), cubic(coarse, truth))]
+        images = (network(coarse, **entry.get("conditions", {})), cubic(coarse, truth))
+        errors = [F.mse_loss(image, truth).item() for image in images]
         gains.setdefault(entry["name"], []).append(10 * math.log10(errors[1] / errors[0]))
     return {name: sum(values) / len(values) for name, values in gains.items()}
 
@@ -41,6 +42,7 @@ def sample_images(network: torch.nn.Module, slices: Iterable[Mapping], device: t
             break  # the second volume's
         middle = slice(len(entry["image"]) // 2, len(entry["image"]) // 2 + 1)
         coarse, truth = entry["image"][middle].to(device), entry["label"][middle].to(device)
-        row = torch.cat([cubic(coarse, truth), network(coarse), truth], dim=-1)[0]
+        image = network(coarse, **entry.get("conditions", {}))
+        row = torch.cat([cubic(coarse, truth), image, truth], dim=-1)[0]
         samples[entry["name"]] = ((row - truth.min()) / (truth.max() - truth.min())).clamp(0, 1).cpu()
     return samples

@@ -1,5 +1,6 @@
 """The ``superresolution`` program as its users run it: a process with arguments, files, output and an exit code."""
 
+import functools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SuperResolutionLib import through_plane
 from SuperResolutionLib.commands import main
 from SuperResolutionLib.version import VERSION
 from SuperResolutionLib.volume import Volume, refined_matrix
@@ -40,6 +42,16 @@ def start(repository, tmp_path_factory):
         )
 
     return start_program
+
+
+@pytest.fixture(scope="module")
+def thick_stack(tmp_path_factory):
+    """A file of four slices 4 mm apart and 3.5 mm thick."""
+    k, j, i = np.indices((4, 32, 40))
+    voxels = (500 + 400 * np.sin(i / 4 + k) * np.cos(j / 5)).astype(np.int16)
+    path = tmp_path_factory.mktemp("thick") / "thick.nrrd"
+    write_volume(Volume(voxels, np.diag([1, 1, 4, 1.0]), "MR", 3.5), path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +160,49 @@ def test_a_target_spacing_and_a_result_in_words(run, brain, tmp_path):
     assert "mri-x2" in out and "held" in out
 
 
+@pytest.mark.parametrize(
+    "grid, sizes, spacing",
+    [
+        (("--isotropic",), (40, 32, 16), (1, 1, 1)),
+        (("--factor", "1x1x3"), (40, 32, 12), (1, 1, 4 / 3)),
+        (("--spacing", "1x1x2"), (40, 32, 8), (1, 1, 2)),
+        (("--factor", "2x2x2"), (80, 64, 8), (0.5, 0.5, 2)),
+        (("--model", "mri-through-plane"), (40, 32, 16), (1, 1, 1)),
+    ],
+    ids=str,
+)
+def test_thick_slices_get_new_ones_between_them(run_here, thick_stack, tmp_path, grid, sizes, spacing):
+    report, out = tmp_path / "report.json", tmp_path / "thin.nrrd"
+    code, _, err = run_here("upscale", thick_stack, out, *grid, "--report", report, "--progress", "none")
+    assert (code, err) == (DONE, "")
+    fine, coarse = read_volume(out), read_volume(thick_stack)
+    assert fine.dimensions == sizes and fine.voxels.dtype == coarse.voxels.dtype
+    np.testing.assert_allclose(fine.spacing, spacing, rtol=1e-6)
+    np.testing.assert_allclose(fine.ras_bounds(), coarse.ras_bounds(), atol=1e-4)
+    through = json.loads(report.read_text(encoding="utf-8"))["through_plane"]
+    assert through["thickness_mm"] == 3.5 and through["thickness_from"] == "the file"
+    assert through["data_consistency"]["residual_percent"] <= 0.5
+
+
+def test_the_thickness_can_be_given_and_the_network_adapted(run_here, thick_stack, tmp_path, monkeypatch):
+    monkeypatch.setattr(through_plane, "adapt", functools.partial(through_plane.adapt, steps=2))
+    report = tmp_path / "report.json"
+    options = ("--isotropic", "--thickness", "3", "--adapt", "--progress", "json", "--report", report)
+    code, out, err = run_here("upscale", thick_stack, tmp_path / "thin.nrrd", *options)
+    assert (code, err) == (DONE, "")
+    messages = [json.loads(line).get("message") for line in out.splitlines()]
+    assert "Adapting to this scan" in messages and "Refining through the slices" in messages
+    through = json.loads(report.read_text(encoding="utf-8"))["through_plane"]
+    assert through["adapted"] and (through["thickness_mm"], through["thickness_from"]) == (3, "the request")
+
+
+def test_a_preview_of_new_slices_is_a_cut_through_them(run_here, thick_stack, tmp_path):
+    picture = tmp_path / "p.png"
+    code, out, err = run_here("preview", thick_stack, picture, "--isotropic", "--slice", 10, "--progress", "none")
+    assert (code, err) == (DONE, "") and "slice 10" in out
+    assert picture.stat().st_size > 1000
+
+
 def test_a_dicom_series_folder_a_model_folder_and_an_old_output(run_here, repository, tmp_path):
     import pydicom
     from pydicom.data import get_testdata_file
@@ -219,9 +274,12 @@ BAD_INPUTS = {
     "a constant volume": ("{files}/constant.nrrd {out}", "equal"),
     "a slice plane one voxel thick": ("{files}/thin.nrrd {out}", "one voxel thick"),
     "a factor that no model has": ("{brain} {out} --factor 3", "x3"),
-    "factors that are no plane": ("{brain} {out} --factor 2x2x2", "2x2x2"),
+    "factors that are no plane": ("{brain} {out} --factor 4x2x1", "4x2x1"),
     "a factor that is no number": ("{brain} {out} --factor two", "--factor"),
-    "isotropic without a model": ("{files}/anisotropic.nrrd {out} --isotropic", "through the slices"),
+    "isotropic of what is isotropic": ("{files}/constant.nrrd {out} --isotropic", "equal"),
+    "a thickness without new slices": ("{files}/anisotropic.nrrd {out} --factor 2 --thickness 3", "new slices"),
+    "a thickness that cannot be": ("{files}/anisotropic.nrrd {out} --isotropic --thickness 90", "90 mm"),
+    "adapting without new slices": ("{files}/anisotropic.nrrd {out} --factor 2 --adapt", "new slices"),
     "a spacing that is there already": ("{brain} {out} --spacing 2", "already"),
     "two wishes for the grid": ("{brain} {out} --factor 2 --spacing 1", "not allowed with"),
     "a region off the volume": ("{brain} {out} --region 900,900,900,950,950,950", "region"),
@@ -454,7 +512,7 @@ def test_a_preview_is_a_picture_of_one_slice(run_here, brain, tmp_path, kind):
     assert set(totals) == {1}
 
 
-@pytest.mark.parametrize("arguments, reason", [(["p.jpg"], "PNG"), (["p.png", "--slice", "3"], "slices 3")], ids=str)
+@pytest.mark.parametrize("arguments, reason", [(["p.jpg"], "PNG"), (["p.png", "--slice", "3"], "no slice 3")], ids=str)
 def test_a_preview_that_cannot_be_drawn_is_an_input_error(run_here, brain, tmp_path, arguments, reason):
     code, out, err = run_here("preview", brain, tmp_path / arguments[0], *arguments[1:])
     assert (code, out) == (BAD_INPUT, "")

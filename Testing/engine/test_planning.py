@@ -1,5 +1,7 @@
 """Which axes are refined, by what, and which wishes cannot be met."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,9 +66,9 @@ def test_factors_per_axis_name_the_plane_themselves(factor):
 
 
 @pytest.mark.parametrize(
-    "factor", [(2, 2, 2), (4, 2, 1), (4, 1, 1), (1, 1, 1), (2, 4, 4), (0, 4, 4), (4, 4, -1), (1, 0, 0), (1, -4, -4)]
+    "factor", [(4, 2, 1), (1, 1, 1), (0, 4, 4), (4, 4, -1), (1, 0, 0), (1, -4, -4), (1, 1, 2.5), (2, 2), (1, 2, 3)]
 )
-def test_factors_that_are_no_slice_plane_are_an_input_error(factor):
+def test_factors_that_are_no_slice_plane_and_slice_axis_are_an_input_error(factor):
     with pytest.raises(InputError, match=ONE_SENTENCE):
         plan(volume_of(), factor=factor)
 
@@ -86,6 +88,7 @@ def test_a_named_model_must_have_the_factor_that_is_asked_for():
 def test_without_a_wish_the_factor_is_the_models_or_4():
     assert plan(volume_of(), factor=None).factors == (4, 4, 1)
     assert plan(volume_of(), factor=None, model="mri-x2-compact").factors == (2, 2, 1)
+    assert plan(volume_of(), factor=None, model="mri-through-plane").final_spacing == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_any_reachable_spacing_is_reached_by_a_factor_at_or_above_it(spacing):
 
 @pytest.mark.parametrize(
     "spacing",
-    [1, 2, 0.1, 0, -0.5, float("nan"), float("inf"), (0.5, 0.5), (0.5, 0.5, 2), (0.5, 0.5, 0.5), (1, 1, 3), (1, 1, 5)],
+    [1, 2, 0.1, 0, -0.5, float("nan"), float("inf"), (0.5, 0.5), (1, 1, 3), (1, 1, 5)],
     ids=str,
 )
 def test_a_spacing_that_cannot_be_reached_is_an_input_error(spacing):
@@ -129,10 +132,82 @@ def test_isotropic_refines_a_single_slice_to_its_finest_spacing():
     assert made.final_spacing == (0.5, 0.5, 0.5)
 
 
-@pytest.mark.parametrize("spacing, reason", [((1, 1, 3), "through the slices"), ((1, 1, 1), "already")])
-def test_isotropic_that_no_model_serves_is_an_input_error(spacing, reason):
-    with pytest.raises(InputError, match=reason):
-        plan(volume_of(spacing), factor=None, isotropic=True)
+@pytest.mark.parametrize("spacing, slices", [((1, 1, 1), 6), ((1, 1.1, 1), 1)])
+def test_isotropic_of_an_isotropic_volume_is_an_input_error(spacing, slices):
+    with pytest.raises(InputError, match="already"):
+        plan(volume_of(spacing, (20, 18, slices)), factor=None, isotropic=True)
+
+
+@pytest.mark.parametrize(
+    "factor, across, in_plane, slice_factor",
+    [
+        ((1, 1, 4), 2, (1, 1, 1), 4),
+        ((4, 1, 1), 0, (1, 1, 1), 4),
+        ((2, 2, 2), 2, (2, 2, 1), 2),
+        ((2, 4, 4), 0, (1, 4, 4), 2),
+        ((2, 2, 5), 2, (2, 2, 1), 5),
+    ],
+)
+def test_a_factor_along_the_slice_axis_asks_for_new_slices(factor, across, in_plane, slice_factor):
+    made = plan(volume_of(), factor=factor)
+    assert (made.slice_axis, made.factors, made.slice_factor) == (across, in_plane, slice_factor)
+    assert made.through.through_slices and (made.model is None) == (in_plane == (1, 1, 1))
+    assert made.output_grid(volume_of()).dimensions == tuple(np.multiply(volume_of().dimensions, factor))
+
+
+@pytest.mark.parametrize(
+    "spacing, wish, in_plane, final",
+    [
+        ((1, 1, 3), {"isotropic": True}, (1, 1, 1), (1, 1, 1)),
+        ((1, 1.1, 3), {"isotropic": True}, (1, 1, 1), (1, 1, 1)),
+        ((1, 1.6, 3), {"isotropic": True}, (2, 2, 1), (1, 1, 1)),
+        ((3, 1, 1), {"isotropic": True}, (1, 1, 1), (1, 1, 1)),
+        ((1, 1, 3), {"spacing": (0.5, 0.5, 1)}, (2, 2, 1), (0.5, 0.5, 1)),
+        ((1, 1, 3), {"spacing": (1, 1, 0.7)}, (1, 1, 1), (1, 1, 0.7)),
+    ],
+    ids=str,
+)
+def test_a_spacing_finer_than_the_slices_asks_for_new_slices(spacing, wish, in_plane, final):
+    made = plan(volume_of(spacing), factor=None, **wish)
+    assert made.through.through_slices and made.final_spacing == final
+    assert made.factors == in_plane
+
+
+@pytest.mark.parametrize(
+    "wish, in_file, thickness, source",
+    [
+        (None, None, 3.0, "the slice spacing"),
+        (None, 2.5, 2.5, "the file"),
+        (2.0, 2.5, 2.0, "the request"),
+        (None, 90.0, 3.0, "the slice spacing"),
+    ],
+)
+def test_the_thickness_is_the_requests_the_files_or_the_spacing_in_this_order(wish, in_file, thickness, source):
+    volume = replace(volume_of(), slice_thickness=in_file)
+    made = plan(volume, factor=(1, 1, 3), thickness=wish)
+    assert (made.thickness, made.thickness_from) == (pytest.approx(thickness), source)
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {"factor": (1, 1, 4), "thickness": 0.1},
+        {"factor": (1, 1, 4), "thickness": 40.0},
+        {"factor": 4, "thickness": 3.0},
+        {"factor": 4, "adapt": True},
+        {"factor": (1, 1, 4), "model": "mri-x2-compact"},
+        {"factor": 2, "model": "mri-through-plane"},
+    ],
+    ids=str,
+)
+def test_wishes_about_new_slices_that_contradict_each_other_are_an_input_error(wishes):
+    with pytest.raises(InputError, match=ONE_SENTENCE):
+        plan(volume_of(), **wishes)
+
+
+def test_between_a_single_slice_and_nothing_there_are_no_new_slices():
+    with pytest.raises(InputError, match="single slice"):
+        plan(volume_of((1, 1, 3), (20, 18, 1)), factor=(1, 1, 4))
 
 
 def test_spacing_and_isotropic_together_are_an_input_error():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from torch.nn import functional as F
 
-from SuperResolutionLib import upscaling
+from SuperResolutionLib import slice_plane, upscaling
 from SuperResolutionLib.acquired_band import AcquiredBand
 from SuperResolutionLib.devices import Device
 from SuperResolutionLib.errors import Cancelled, InputError
@@ -413,7 +413,7 @@ def test_tiles_smaller_than_the_slice_leave_no_seams(write_bundle, make_phantom,
     volume = make_phantom((2, 90, 96), np.float32, noise=5.0)
     request = UpscaleRequest(factor=2, model=str(write_bundle()))
     whole = upscale(volume, request)
-    monkeypatch.setattr(upscaling, "SliceInference", functools.partial(upscaling.SliceInference, tile=20))
+    monkeypatch.setattr(slice_plane, "SliceInference", functools.partial(slice_plane.SliceInference, tile=20))
     tiled = upscale(volume, request)
     assert tiled.report["tiles"] > 10 * whole.report["tiles"]
     np.testing.assert_allclose(tiled.volume.voxels, whole.volume.voxels, atol=1e-5 * 1000)
@@ -558,7 +558,7 @@ def test_a_result_that_does_not_fit_into_memory_is_an_input_error(cubic, phantom
             raise MemoryError
         return really(shape, *rest, **options)
 
-    monkeypatch.setattr(upscaling.np, "empty", empty)
+    monkeypatch.setattr(slice_plane.np, "empty", empty)
     with pytest.raises(InputError, match="memory.*; choose a region"):
         upscale(phantom, UpscaleRequest(factor=2, model=cubic()))
 
@@ -691,7 +691,7 @@ def test_running_out_of_memory_is_survived_and_reported(write_bundle, make_phant
 
 
 def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_bundle, make_phantom, monkeypatch):
-    class FallenBack(upscaling.SliceInference):
+    class FallenBack(slice_plane.SliceInference):
         def __post_init__(self):
             self._place(torch.device("cpu"), torch.float32)
 
@@ -708,7 +708,7 @@ def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_b
 def test_bfloat16_differs_from_float32_by_less_than_a_hundredth(make_phantom, monkeypatch):
     results = []
     for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr("SuperResolutionLib.upscaling.fastest_precision", lambda device, p=precision: p)
+        monkeypatch.setattr("SuperResolutionLib.slice_plane.fastest_precision", lambda device, p=precision: p)
         result = upscale(make_phantom((1, 60, 64)), UpscaleRequest(factor=2, model=SHIPPED[2], output_type="float"))
         assert result.report["precision"] == str(precision).replace("torch.", "")
         results.append(result.volume.voxels)

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from monai.transforms import RandRicianNoised
 
 from SuperResolutionLib.acquisition import OPERATORS, area_average, kspace_crop_to
-from Training.degradation import (
-    PROFILES,
-    Decimated,
-    RandSliceProfiled,
-    SliceProfiled,
-    read_preset,
-    slice_profile_weights,
-)
+from SuperResolutionLib.slice_profile import PROFILES, slice_profile_weights
+from Training.degradation import Decimated, RandSliceProfiled, SliceProfiled, read_preset
 from Training.degradation_ct import MTFS, RandMTFBlurd, RandQuantumNoised
 from Training.degradation_mri import (
     WINDOWS,

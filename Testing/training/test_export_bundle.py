@@ -9,7 +9,7 @@ import torch
 from SuperResolutionLib.bundles import read_model
 from SuperResolutionLib.networks import NETWORKS
 from SuperResolutionLib.version import VERSION
-from Training.export_bundle import HELD_BAND, add_perceptual, export_bundle, main, model_of
+from Training.export_bundle import SLICE_PLANE, add_perceptual, export_bundle, main, model_of
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,11 @@ def exported(trained, tmp_path_factory):
 def test_an_exported_folder_is_a_model_with_the_averaged_weights_in_float16(exported, trained):
     model = read_model(exported)
     assert (model.name, model.factor, model.modality, model.quality) == ("mri-x2-tiny", 2, "MR", "fast")
-    assert model.description == "A tiny model" and model.held_band == HELD_BAND and model.default_detail == 0
+    assert (
+        model.description == "A tiny model"
+        and model.held_band == SLICE_PLANE["acquisition"]["held_band"]
+        and model.default_detail == 0
+    )
     loaded = model.load(0).state_dict()
     for key, value in trained[1].state_dict().items():
         assert torch.equal(loaded[key], value.half().float())

@@ -220,7 +220,7 @@ def volume_and_whole_result(make_phantom, request):
     matrix[:3, 3] = [30, -20, 7]
     volume = make_phantom((4, 95, 90), dtype, matrix, noise)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upscaling, "fastest_precision", lambda device: torch.float32)
+        patch.setattr(slice_plane, "fastest_precision", lambda device: torch.float32)
         return volume, upscale(volume, UpscaleRequest(factor=2, model=SHIPPED[2])).volume
 
 
@@ -462,7 +462,7 @@ def test_from_any_band_the_result_fills_the_stored_scans_box(tmp_path, write_bun
     shares = tuple(int(new) / int(old) for new, old in zip(kept, volume.dimensions))
     band = AcquiredBand(across, volume.spacing, shares, tuple(kept))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upscaling, "detect_acquired_band", lambda volume, across: band)
+        patch.setattr(slice_plane, "detect_acquired_band", lambda volume, across: band)
         result = upscale(volume, UpscaleRequest(factor=factors, model=str(folder))).volume
     np.testing.assert_allclose(result.ras_bounds(), volume.ras_bounds(), atol=1e-6, rtol=0)
     assert result.dimensions == tuple(np.multiply(volume.dimensions, factors))
@@ -582,7 +582,7 @@ def test_a_constant_volume_is_an_input_error(value):
     [
         {"output_type": "double"},
         {"detail": 1.5},
-        {"detail": 0.5},
+        {"detail": 0.5, "model": "mri-through-plane", "factor": None},
         {"device": "cuda:99"},
         {"quality": "good"},
         {"model": "no-such-model"},
@@ -695,7 +695,7 @@ def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_b
         def __post_init__(self):
             self._place(torch.device("cpu"), torch.float32)
 
-    monkeypatch.setattr(upscaling, "SliceInference", FallenBack)
+    monkeypatch.setattr(slice_plane, "SliceInference", FallenBack)
     devices = {"auto": Device("mps", "Apple GPU"), "cpu": Device("cpu", "CPU (2 threads)")}
     monkeypatch.setattr(upscaling, "choose_device", devices.__getitem__)
     report = upscale(make_phantom((1, 40, 44)), UpscaleRequest(factor=2, model=str(write_bundle()))).report

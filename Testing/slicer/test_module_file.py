@@ -39,7 +39,10 @@ def module(root, scene, monkeypatch):
     loaded = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
     spec.loader.exec_module(loaded)
-    return loaded
+    yield loaded
+    # Those that this test loaded must not meet those that monkeypatch puts back.
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        del sys.modules[name]
 
 
 NEEDS_THE_APPLICATION = {"test_the_panel_follows_its_parameter_node"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -27,6 +28,7 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
 from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Forecast import Forecast
+from SuperResolutionWidgets.InstallationCheck import InstallationCheck
 from SuperResolutionWidgets.Installer import Installer
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
@@ -36,6 +38,7 @@ from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
+from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
 
@@ -53,8 +56,10 @@ class SuperResolution(ScriptedLoadableModule):
             'See <a href="https://github.com/SuperResolutionSlicer/SlicerSuperResolution">the documentation</a>.'
         )
         self.parent.acknowledgementText = _(
-            "The network follows SRGAN-D and ESRGAN. Built with PyTorch, MONAI and 3D Slicer."
+            "The networks follow SRGAN-D and ESRGAN (Wang et al., 2018). Built with PyTorch, MONAI and 3D Slicer, and"
+            " trained on public scans, which the model cards name."
         )
+        slicer.app.connect("startupCompleted()", ThickSliceSample().register)
 
 
 class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -65,6 +70,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.installationCheck = None
         self._parameterNode = None
         self._guiTag = None
 
@@ -87,6 +93,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )
+        self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -94,6 +101,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         if self.panel is not None:
             self.panel.stop()
+        if self.installationCheck is not None:
+            self.installationCheck.stop()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -208,16 +217,63 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         if problems:
             raise AssertionError("\n".join(problems))
 
+    def test_a_volume_from_a_file_is_upscaled_in_its_place(self):
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "head é.nrrd")
+            slicer.util.saveNode(self._volume(), path)
+            slicer.mrmlScene.Clear()
+            inputNode = slicer.util.loadVolume(path)
+        node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+        np.testing.assert_allclose(self._bounds(node), self._bounds(inputNode), atol=1e-6)
+
+    def test_the_thick_slice_sample_is_in_sample_data(self):
+        import SampleData
+
+        ThickSliceSample().register()
+        sources = SampleData.SampleDataLogic.sampleDataSourcesByCategory(ThickSliceSample.CATEGORY)
+        self.assertEqual([source.sampleName for source in sources], [ThickSliceSample.NAME])
+
+    def test_the_worker_answers_and_can_be_killed(self):
+        output, errors, exitCodes = bytearray(), bytearray(), []
+        # It lists the models without PyTorch, which the test machine may lack.
+        QtWorkerProcess().start(["models", "--json"], output.extend, errors.extend, exitCodes.append)
+        self._wait(lambda: exitCodes)
+        self.assertEqual(exitCodes, [0], errors.decode("utf-8", "replace"))
+        self.assertIn(b"mri-x2-compact", output)
+        worker = QtWorkerProcess()
+        worker.start(["doctor"], output.extend, errors.extend, exitCodes.append)
+        worker.kill()
+        slicer.app.processEvents()
+        self.assertEqual(exitCodes, [0])
+
+    def test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed(self):
+        self._skipWithoutEngine()
+        inputNode = self._volume()
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        widget.logic.getParameterNode().inputVolume = inputNode
+        widget.logic.getParameterNode().device = "cpu"
+        count = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+        widget.ui.upscaleButton.click()
+        widget.ui.cancelButton.click()
+        self.assertFalse(widget.ui.cancelButton.enabled)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"), count)
+        widget.ui.upscaleButton.click()
+        self._wait(lambda: not widget.ui.cancelButton.enabled)
+        self.assertEqual(
+            slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"), count + 1, widget.ui.statusLabel.text
+        )
+
     def test_upscale_makes_a_finer_volume_in_the_same_place(self):
         inputNode = self._volume()
         before = slicer.util.arrayFromVolume(inputNode).copy()
         node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
         self.assertEqual(node.GetName(), "Phantom SR x2")
         self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
-        bounds, inputBounds = [0.0] * 6, [0.0] * 6
-        node.GetRASBounds(bounds)
-        inputNode.GetRASBounds(inputBounds)
-        np.testing.assert_allclose(bounds, inputBounds, atol=1e-6)
+        np.testing.assert_allclose(self._bounds(node), self._bounds(inputNode), atol=1e-6)
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(inputNode), before)
         self.assertEqual(node.GetDisplayNode().GetWindow(), inputNode.GetDisplayNode().GetWindow())
 
@@ -251,12 +307,27 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         self.assertIn("48\u00a0×\u00a040\u00a0×\u00a06", widget.ui.forecastLabel.text)
 
     def test_the_engine_upscales_where_it_is_installed(self):
+        self._skipWithoutEngine()
+        node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+
+    def _skipWithoutEngine(self):
         try:
             import SuperResolutionLib.upscaling  # noqa: F401
         except ImportError as error:
             self.skipTest(f"the engine's packages are not installed: {error}")
-        node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
-        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+
+    def _wait(self, until, seconds=120):
+        deadline = time.monotonic() + seconds
+        while not until():
+            self.assertLess(time.monotonic(), deadline, "it took too long")
+            slicer.app.processEvents()
+            time.sleep(0.01)
+
+    def _bounds(self, node):
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        return bounds
 
     def _volume(self):
         k, j, i = np.mgrid[0:6, 0:20, 0:24]

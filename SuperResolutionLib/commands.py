@@ -7,7 +7,7 @@ import json
 import os
 import re
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from .errors import Cancelled, InputError
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
     doctor.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
+    doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
     return parser
 
@@ -368,11 +369,14 @@ def _describe(model) -> dict:
 def _doctor(options, progress, stop) -> int:
     from .doctor import check_installation, check_scan
 
-    healthy = True
+    findings = []
     for finding in [check_scan(options.scan)] if options.scan else check_installation():
-        print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
-        healthy = healthy and finding.healthy
-    return DONE if healthy else BAD_INPUT
+        findings.append(finding)
+        if not options.json:
+            print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    return DONE if all(finding.healthy for finding in findings) else BAD_INPUT
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -14,7 +14,8 @@ def runEngine(volume, options: dict, progress, cancelled):
     """
     try:
         from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-    except ImportError as error:
+    except (ImportError, OSError, AttributeError) as error:
+        # OSError and AttributeError are what a half-installed PyTorch raises.
         raise InputError(
             f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
         ) from error

@@ -470,6 +470,13 @@ def test_the_doctor_finds_this_installation_well(run):
         assert any(line.startswith(f"ok  {subject}: ") for line in lines), subject
 
 
+def test_the_doctor_also_speaks_to_programs(run_here, brain):
+    code, out, err = run_here("doctor", brain, "--json")
+    assert (code, err) == (DONE, "")
+    (finding,) = json.loads(out)
+    assert finding["subject"] == brain.name and finding["healthy"] and "mm" in finding["text"]
+
+
 @pytest.fixture(scope="module")
 def filled_brain(brain, tmp_path_factory):
     """The head on a grid that is stored 4 times finer than its k-space was acquired, 2 slices, int16, as .nrrd."""

@@ -65,6 +65,7 @@ def draw(bench, width, theme):
 def running_panel(folder):
     """Return a bench in the middle of a run, all that can be chosen in sight."""
     from panel_bench import PanelBench
+    from SuperResolutionWidgets.InstallationCheck import InstallationCheck
     from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 
     from SuperResolutionLib.volume import Volume
@@ -75,6 +76,7 @@ def running_panel(folder):
     ResultPlacement().place(result, {}, bench.parameters.inputVolume, "MRHead SR x2")
     bench.open()
     bench.ui.advancedCollapsibleButton.collapsed = False
+    InstallationCheck(bench.ui, newProcess=None, installer=None)
     step = '{{"event": "progress", "done": {}, "total": 60, "message": "Upscaling"}}'
     code = f"print('{step.format(0)}', flush=True); time.sleep(8); print('{step.format(23)}', flush=True)"
     bench.command = (sys.executable, "-c", f"import time; {code}; time.sleep(60)")

@@ -155,6 +155,7 @@ def qt_module():
     QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     qt = types.ModuleType("qt")
     qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
+    qt.QTimer = QtCore.QTimer
     return qt
 
 

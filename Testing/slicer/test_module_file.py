@@ -32,6 +32,11 @@ def module(root, scene, monkeypatch):
         ScriptedLoadableModuleLogic=type("ScriptedLoadableModuleLogic", (_Base,), {}),
         ScriptedLoadableModuleTest=unittest.TestCase,
     )
+    started = []
+    application = types.SimpleNamespace(
+        connect=lambda signal, function: started.append((signal, function)), layoutManager=lambda: None
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
     stand_in("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda cls: cls, WithinRange=lambda *limits: limits)
     for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -39,13 +44,20 @@ def module(root, scene, monkeypatch):
     loaded = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
     spec.loader.exec_module(loaded)
+    loaded.started = started
     yield loaded
-    # Those that this test loaded must not meet those that monkeypatch puts back.
+    # Modules that only this test has imported hold classes that no other test knows.
     for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
         del sys.modules[name]
 
 
-NEEDS_THE_APPLICATION = {"test_the_panel_follows_its_parameter_node"}
+NEEDS_THE_APPLICATION = {
+    "test_a_volume_from_a_file_is_upscaled_in_its_place",
+    "test_the_panel_follows_its_parameter_node",
+    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
+    "test_the_thick_slice_sample_is_in_sample_data",
+    "test_the_worker_answers_and_can_be_killed",
+}
 
 
 def test_the_modules_own_tests_pass_with_slicers_scene(module):
@@ -74,11 +86,36 @@ def test_the_modules_own_tests_can_fail(module, monkeypatch):
         assert result.failures, name
 
 
-def test_the_module_has_a_title_a_category_and_a_warning(module):
+@pytest.fixture
+def parent(module):
+    """What Slicer knows of the module once it has been made."""
     parent = types.SimpleNamespace()
     shell = module.SuperResolution.__new__(module.SuperResolution)
     shell.parent = parent
     shell.__init__(parent)
+    return parent
+
+
+def test_the_sample_data_set_is_registered_once_slicer_has_started(module, parent):
+    ((signal, function),) = module.started
+    assert signal == "startupCompleted()"
+    assert function.__func__ is module.ThickSliceSample.register
+
+
+def test_nothing_is_asked_or_installed_until_the_user_wants_it(module, monkeypatch):
+    from SuperResolutionWidgets.PythonPackages import PythonPackages
+
+    asked = []
+    for name in (name for name in vars(PythonPackages) if not name.startswith("_")):
+        monkeypatch.setattr(module.SlicerPackages, name, lambda *_, name=name: asked.append(name))
+    logic = module.SuperResolutionLogic()
+    assert asked == []
+    monkeypatch.setattr(module.SlicerPackages, "inspect", lambda *_: (_ for _ in ()).throw(LookupError("asked")))
+    with pytest.raises(LookupError, match="asked"):
+        logic.install()
+
+
+def test_the_module_has_a_title_a_category_and_a_warning(parent):
     assert parent.title == "Super Resolution"
     assert parent.categories == ["Filtering"]
     assert "not use it for diagnosis" in parent.helpText

@@ -27,6 +27,7 @@ BUTTONS = [
     "adaptCheckBox",
     "addedCheckBox",
     "uncertaintyCheckBox",
+    "checkInstallationButton",
     "previewButton",
     "upscaleButton",
     "cancelButton",
@@ -40,6 +41,7 @@ SCRIPTED = [
     "forecastLabel",
     "modelDescriptionLabel",
     "deviceNoteLabel",
+    "installationLabel",
     "progressBar",
     "statusLabel",
 ]

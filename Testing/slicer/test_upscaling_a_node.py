@@ -221,6 +221,19 @@ def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
         NodeUpscaler().upscale(phantom)
 
 
+@pytest.mark.parametrize("fault", ["OSError('[WinError 126] DLL not found')", "AttributeError('no torch.nn')"])
+def test_a_half_installed_torch_is_named_in_one_sentence(phantom, monkeypatch, tmp_path, fault):
+    import sys
+
+    (tmp_path / "torch.py").write_text(f"raise {fault}")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "torch"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "SuperResolutionLib.upscaling", raising=False)
+    with pytest.raises(InputError, match=r"does not load \(.*(DLL|nn)"):
+        NodeUpscaler().upscale(phantom)
+
+
 def test_the_real_engine_upscales_a_node(phantom):
     node = NodeUpscaler().upscale(phantom, factor=2, device="cpu", quality="fast")
     assert node.GetImageData().GetDimensions() == (48, 40, 6)

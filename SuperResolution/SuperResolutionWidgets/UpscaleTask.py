@@ -38,12 +38,16 @@ class UpscaleTask:
         return [*self.options, "--region=" + ",".join(f"{value:.6f}" for value in self.region)]
 
     def ofCut(self, cut: Cut) -> UpscaleTask:
-        """Return the run that makes one slice, or one cut through the slices, and what was added to it."""
+        """Return the run that makes one slice, or one cut through the slices, and what was added to it.
+
+        Its network is not adapted to the scan, which would take minutes.
+        """
+        options = tuple(option for option in self.options if option != "--adapt")
         return replace(
             self,
             outputNode=None,
             name=f"Preview of {self.inputNode.GetName()}",
-            options=(*self.options, "--box", ",".join(map(str, (*cut.first, *cut.last)))),
+            options=(*options, "--box", ",".join(map(str, (*cut.first, *cut.last)))),
             companions=(Companion.ADDED,),
             region=None,
             workload=None,

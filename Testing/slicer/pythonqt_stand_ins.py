@@ -116,6 +116,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
         self._box = QtWidgets.QDoubleSpinBox()
         layout.addWidget(self._slider)
         layout.addWidget(self._box)
+        self._box.valueChanged.connect(lambda value: self._slider.setValue(round(99 * value)))
         self._box.valueChanged.connect(self.valueChanged)
 
     value = QtCore.Property(float, lambda self: self._box.value(), lambda self, value: self._box.setValue(value))

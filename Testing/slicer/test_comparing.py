@@ -261,9 +261,11 @@ def test_a_preview_of_new_slices_is_a_cut_through_them(ready, phantom, views):
 
     ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
     ready.parameters.purpose = Purpose.ISOTROPIC
+    ready.parameters.adapt = True
     ready.command = SLOW
     ready.run("previewButton", until=lambda: "1 of 4" in ready.status)
     assert "--isotropic" in ready.arguments
+    assert "--adapt" in ready.options and "--adapt" not in ready.arguments
     cut = CurrentSlice().find(phantom, volumeFromNode(phantom), throughSlices=True)
     assert cut.axis in (0, 1)
     assert ready.arguments[-3] == ",".join(map(str, (*cut.first, *cut.last)))

@@ -27,6 +27,7 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
 
 from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.FolderUpscaler import FolderUpscaler
 from SuperResolutionWidgets.Forecast import Forecast
 from SuperResolutionWidgets.InstallationCheck import InstallationCheck
 from SuperResolutionWidgets.Installer import Installer
@@ -36,6 +37,7 @@ from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
+from SuperResolutionWidgets.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
@@ -161,6 +163,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
     def __init__(self, engine=runEngine):
         ScriptedLoadableModuleLogic.__init__(self)
         self._nodeUpscaler = NodeUpscaler(engine)
+        self._sequenceUpscaler = SequenceUpscaler(engine)
+        self._folderUpscaler = FolderUpscaler()
         self.installer = Installer(SlicerPackages(), Path(__file__).parent / "Resources" / "requirements.txt")
 
     def getParameterNode(self):
@@ -199,6 +203,66 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
         """
         return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, asStored, **options)
+
+    def upscaleSequence(
+        self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options
+    ):
+        """Return a sequence node that holds every volume of ``sequenceNode`` upscaled, at the same index values.
+
+        It is browsed together with ``sequenceNode``; where no browser node does that, it gets one of its own. Arguments
+        and errors are those of ``upscale``.
+
+        Args:
+            sequenceNode: a vtkMRMLSequenceNode of scalar volumes, as of a 4-D scan; it is not changed.
+            show: whether the slice views show the result's current volume.
+
+        Example::
+
+            sequenceNode = slicer.util.getNodesByClass("vtkMRMLSequenceNode")[0]
+            fineNode = slicer.util.getModuleLogic("SuperResolution").upscaleSequence(sequenceNode, factor=2)
+            slicer.util.saveNode(fineNode, "fine.seq.nrrd")
+        """
+        return self._sequenceUpscaler.upscale(sequenceNode, factor, show, progress, cancelled, asStored, **options)
+
+    def upscaleFolder(
+        self,
+        inputFolder,
+        outputFolder,
+        factor=4,
+        resume=False,
+        progress=None,
+        finished=None,
+        cancelled=None,
+        asStored=False,
+        **options,
+    ):
+        """Upscale every volume and DICOM series below a folder, from file to file; the scene is not touched.
+
+        One that fails does not stop the rest. The results keep their folders and names; ``summary.csv`` in the output
+        folder tells what became of each.
+
+        Args:
+            resume: skip what is there from the same input and the same options.
+            progress: called as ``progress(done, total, message)`` for the slices of each volume.
+            finished: called as ``finished(number, total, outcome)`` after each volume.
+            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``, as for ``upscale``.
+
+        Returns:
+            A list of ``SuperResolutionLib.cohort_summary.Outcome``: ``name``, ``output``, ``state`` (done, skipped,
+            failed or cancelled), ``message``, ``report``.
+
+        Raises:
+            SuperResolutionLib.errors.InputError: no such folder, no volumes in it, or no place for the results.
+
+        Example::
+
+            logic = slicer.util.getModuleLogic("SuperResolution")
+            for outcome in logic.upscaleFolder("/data/scans", "/data/scans_x2", factor=2, resume=True):
+                print(outcome.state, outcome.name, outcome.message)
+        """
+        return self._folderUpscaler.upscale(
+            inputFolder, outputFolder, factor, resume, progress, finished, cancelled, asStored, **options
+        )
 
 
 class SuperResolutionTest(ScriptedLoadableModuleTest):

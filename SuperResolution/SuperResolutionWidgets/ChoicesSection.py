@@ -41,6 +41,7 @@ class ChoicesSection:
         self._listedModels: list[str] | None = None
         self._deviceNotes: dict[str, str] = {}
         self._shownRegion = None
+        self._addsSlices = False
         self.prospect: Prospect | None = None
         self._addDevices(devices.ALWAYS)
         ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
@@ -77,9 +78,8 @@ class ChoicesSection:
         self._describeDevice()
         self._showRegion()
         self._foretell()
-        addsSlices = self.prospect is not None and self.prospect.addsSlices
-        self._show(addsSlices, "thickness", "SpinBox")
-        self._ui.adaptCheckBox.visible = addsSlices
+        self._show(self._addsSlices, "thickness", "SpinBox")
+        self._ui.adaptCheckBox.visible = self._addsSlices
 
     def task(self) -> UpscaleTask | None:
         """Return the run that the choices lead to, None while there are no parameters.
@@ -119,7 +119,7 @@ class ChoicesSection:
     def _foretell(self) -> None:
         """Show what the result will be, or why there can be none."""
         parameters = self._parameters
-        self.prospect = None
+        self.prospect, self._addsSlices = None, False
         try:
             volume = volumeFromNode(parameters.inputVolume)
             prospect = self._prospect(volume)
@@ -145,6 +145,8 @@ class ChoicesSection:
         acquired = band.acquired_spacing if band.zero_filled and not parameters.asStored else None
         companions = len(self._companions())
         prospect = self._forecast.prospect(volume, request, acquired, companions)
+        # Remembered before a thickness can be refused, which the user must be able to see and change.
+        self._addsSlices = prospect.addsSlices
         if prospect.addsSlices and (parameters.thickness or parameters.adapt):
             request = replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt)
             prospect = self._forecast.prospect(volume, request, acquired, companions)

@@ -36,12 +36,12 @@ class Forecast:
         voxels = math.prod(grid.dimensions)
         resultBytes = voxels * volume.voxels.dtype.itemsize
         finer = [old / new for old, new in zip(acquiredSpacing or volume.spacing, grid.spacing)]
-        networks = [request.model or request.quality, *["new slices"] * (plan.through is not None)]
         workload = Workload(
             request.device,
-            " ".join([*networks, *["adapted"] * request.adapt]),
+            f"{request.model or request.quality}{' new slices' * (plan.through is not None)}",
             math.ceil(max(finer[axis] for axis in range(3) if axis != plan.slice_axis) - 0.01),
             (8 if request.quality == "best" or request.uncertainty else 1) * voxels / 1e6,
+            request.adapt,
         )
         seconds, measured = self._runTimes.seconds(workload)
         return Prospect(

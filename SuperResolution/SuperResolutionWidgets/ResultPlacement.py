@@ -8,6 +8,7 @@ import slicer.util
 from SuperResolutionLib.errors import InputError
 
 from .Companion import Companion
+from .DicomDescription import DicomDescription
 
 
 class ResultPlacement:
@@ -76,6 +77,7 @@ class ResultPlacement:
                 self._refer(node, references)
             self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
+            DicomDescription().describe(inputNode, node, report)
         except Exception:
             for node in reversed(created):
                 self._remove(node)

@@ -16,32 +16,12 @@ import pytest
 import SimpleITK as sitk
 
 from SuperResolutionLib import through_plane
-from SuperResolutionLib.commands import main
 from SuperResolutionLib.version import VERSION
 from SuperResolutionLib.volume import Volume, refined_matrix
 from SuperResolutionLib.volume_files import read_volume, write_volume
 
 NIBABEL_IMAGES = Path(nibabel.__file__).parent / "tests" / "data"
 DONE, BAD_INPUT, CANCELLED = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def start(repository, tmp_path_factory):
-    """The function that starts the program somewhere outside the checkout."""
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    folder = tmp_path_factory.mktemp("elsewhere")
-
-    def start_program(*arguments) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "SuperResolutionLib", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            env=environment,
-            cwd=folder,
-        )
-
-    return start_program
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +32,6 @@ def thick_stack(tmp_path_factory):
     path = tmp_path_factory.mktemp("thick") / "thick.nrrd"
     write_volume(Volume(voxels, np.diag([1, 1, 4, 1.0]), "MR", 3.5), path)
     return path
-
-
-@pytest.fixture(scope="module")
-def run(start):
-    """The function that runs the program and returns (exit code, standard output, standard error)."""
-
-    def run_program(*arguments):
-        process = start(*arguments)
-        try:
-            out, err = process.communicate(timeout=120)
-        finally:
-            process.kill()
-        return process.returncode, out, err
-
-    return run_program
-
-
-@pytest.fixture
-def run_here(capfd):
-    """Like ``run``, but in this process: without the two seconds that torch takes to import."""
-
-    def run_main(*arguments):
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        return (code, *capfd.readouterr())
-
-    return run_main
 
 
 @pytest.fixture(scope="module")

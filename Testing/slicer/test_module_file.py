@@ -208,3 +208,52 @@ def test_a_source_checkout_finds_the_engine_beside_the_module(root):
     )
     answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == str(root / "SuperResolutionLib" / "__init__.py"), answer.stderr
+
+
+def readmeBlock(root, start):
+    """The first block of Python in the README that begins with a line."""
+    blocks = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    return next(block.split("```")[0] for block in blocks if block.startswith(start))
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_the_readmes_script_upscales_a_folder_and_ends_slicer(module, root, tmp_path, monkeypatch, spoilt):
+    import numpy as np
+
+    from SuperResolutionLib.volume import Volume
+    from SuperResolutionLib.volume_files import read_volume, write_volume
+
+    (tmp_path / "scans").mkdir()
+    if not spoilt:
+        voxels = np.random.default_rng(0).integers(0, 900, (1, 20, 24)).astype(np.int16)
+        write_volume(Volume(voxels, np.diag([1, 1, 3, 1.0])), tmp_path / "scans" / "a.nrrd")
+    codes = []
+    monkeypatch.setattr(slicer.util, "exit", codes.append, raising=False)
+    script = readmeBlock(root, "import slicer\n").replace("/data/", f"{tmp_path}/")
+    if spoilt:
+        with pytest.raises(ValueError, match="holds no volumes"):
+            exec(script, {})
+    else:
+        exec(script, {})
+        assert read_volume(tmp_path / "scans_x2" / "a.nrrd").dimensions == (48, 40, 1)
+    assert codes == [int(spoilt)]
+
+
+def test_the_readmes_console_lines_upscale_a_sequence(module, root, phantom, scene, nearest, monkeypatch):
+    sequences = slicer.vtkSlicerSequencesLogic()
+    sequences.SetMRMLScene(scene)
+    monkeypatch.setattr(
+        slicer,
+        "modules",
+        types.SimpleNamespace(sequences=types.SimpleNamespace(logic=lambda: sequences)),
+        raising=False,
+    )
+    logic = module.SuperResolutionLogic(engine=nearest)
+    logic.upscaleFolder = lambda *arguments, **options: []
+    monkeypatch.setattr(slicer.util, "getModuleLogic", lambda name: logic, raising=False)
+    node = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
+    node.SetDataNodeAtValue(phantom, "0")
+    lines = readmeBlock(root, 'logic = slicer.util.getModuleLogic("SuperResolution")\nsequenceNode')
+    exec(lines, {"slicer": slicer})
+    names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode", scene)]
+    assert names == ["Perfusion", "Perfusion SR x2"]

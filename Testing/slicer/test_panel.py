@@ -430,6 +430,8 @@ class AddingSlices(Forecast):
     """A forecast as it is where a model for new slices is installed."""
 
     def prospect(self, volume, request, *arguments):
+        if request.thickness == 40:
+            raise InputError("A slice thickness of 40 mm does not go with these slices.")
         finer = super().prospect(volume, UpscaleRequest(factor=2, device=request.device), *arguments)
         return replace(finer, addsSlices=request.isotropic)
 
@@ -447,6 +449,10 @@ def test_thickness_and_adaptation_are_offered_where_slices_are_added(ready):
     assert ready.options[0] == "--isotropic"
     assert ready.options[-3:] == ["--thickness", "4.5", "--adapt"]
     assert ready.panel._choices.task().addsSlices
+    ready.ui.thicknessSpinBox.value = 40
+    assert ready.forecast == "A slice thickness of 40 mm does not go with these slices."
+    assert not ready.ui.upscaleButton.enabled
+    assert not any(part.widget.isHidden() for part in parts)
     ready.parameters.thickness, ready.parameters.adapt = 0.0, False
     assert ready.ui.thicknessSpinBox.text == "From the scan"
     assert "--thickness" not in ready.options and "--adapt" not in ready.options

@@ -52,8 +52,9 @@ class SuperResolution(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["The SuperResolution contributors"]
         self.parent.helpText = _(
-            "Makes a finer volume of an MRI volume: a neural network predicts what lies between the voxels, and the"
-            " result still agrees with what the scanner measured. Choose a volume and click <b>Upscale</b>.<br><br>"
+            "Makes a finer volume of an MRI volume, with finer pixels or with new slices between thick ones: a neural"
+            " network predicts what lies between the voxels, and the result agrees with what the scanner measured."
+            " Choose a volume and click <b>Upscale</b>.<br><br>"
             "The result is a prediction, for research only: do not use it for diagnosis.<br><br>"
             'See <a href="https://github.com/SuperResolutionSlicer/SlicerSuperResolution">the documentation</a>.'
         )

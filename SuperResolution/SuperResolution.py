@@ -39,7 +39,6 @@ from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
-from SuperResolutionWidgets.SliceThickness import SliceThickness
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
@@ -95,7 +94,6 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             forecast=Forecast(runTimes),
             runTimes=runTimes,
             acquisition=AcquisitionNote(),
-            thickness=SliceThickness(lambda: getattr(slicer, "dicomDatabase", None)),
         )
         self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)

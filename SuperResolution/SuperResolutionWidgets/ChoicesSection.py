@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.planning import UpscaleRequest
 
@@ -15,9 +17,8 @@ class ChoicesSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        placement, models, devices, forecast, acquisition, thickness, regionBox: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``AcquisitionNote``, ``SliceThickness`` and
-            ``RegionBox``.
+        placement, models, devices, forecast, acquisition, regionBox: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``AcquisitionNote`` and ``RegionBox``.
         onMoved: called when the user has changed the box of the region.
 
     Attributes:
@@ -27,20 +28,20 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, acquisition, thickness, regionBox, onMoved):
+    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox, onMoved):
         self._ui = ui
         self._placement = placement
         self._models = models
         self._devices = devices
         self._forecast = forecast
         self._acquisition = acquisition
-        self._thickness = thickness
         self._regionBox = regionBox
         self._onMoved = onMoved
         self._parameters = None
         self._listedModels: list[str] | None = None
         self._deviceNotes: dict[str, str] = {}
         self._shownRegion = None
+        self._addsSlices = False
         self.prospect: Prospect | None = None
         self._addDevices(devices.ALWAYS)
         ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
@@ -77,9 +78,8 @@ class ChoicesSection:
         self._describeDevice()
         self._showRegion()
         self._foretell()
-        addsSlices = self.prospect is not None and self.prospect.addsSlices
-        self._show(addsSlices, "thickness", "SpinBox")
-        self._ui.adaptCheckBox.visible = addsSlices
+        self._show(self._addsSlices, "thickness", "SpinBox")
+        self._ui.adaptCheckBox.visible = self._addsSlices
 
     def task(self) -> UpscaleTask | None:
         """Return the run that the choices lead to, None while there are no parameters.
@@ -98,6 +98,7 @@ class ChoicesSection:
             options=tuple(self._options(prospect)),
             companions=self._companions(),
             region=self._region(),
+            addsSlices=prospect.addsSlices,
             workload=prospect.workload,
         )
 
@@ -118,7 +119,7 @@ class ChoicesSection:
     def _foretell(self) -> None:
         """Show what the result will be, or why there can be none."""
         parameters = self._parameters
-        self.prospect = None
+        self.prospect, self._addsSlices = None, False
         try:
             volume = volumeFromNode(parameters.inputVolume)
             prospect = self._prospect(volume)
@@ -142,7 +143,14 @@ class ChoicesSection:
         )
         band = self._acquisition.band(parameters.inputVolume, volume)
         acquired = band.acquired_spacing if band.zero_filled and not parameters.asStored else None
-        return self._forecast.prospect(volume, request, acquired, len(self._companions()))
+        companions = len(self._companions())
+        prospect = self._forecast.prospect(volume, request, acquired, companions)
+        # Remembered before a thickness can be refused, which the user must be able to see and change.
+        self._addsSlices = prospect.addsSlices
+        if prospect.addsSlices and (parameters.thickness or parameters.adapt):
+            request = replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt)
+            prospect = self._forecast.prospect(volume, request, acquired, companions)
+        return prospect
 
     def _options(self, prospect: Prospect) -> list[str]:
         parameters = self._parameters
@@ -156,13 +164,8 @@ class ChoicesSection:
         if parameters.asStored:
             options.append("--as-stored")
         if prospect.addsSlices:
-            thickness = parameters.thickness or self._thickness.millimetres(parameters.inputVolume)
-            options += ["--thickness", f"{thickness:g}"] if thickness else []
+            options += ["--thickness", f"{parameters.thickness:g}"] if parameters.thickness else []
             options += ["--adapt"] if parameters.adapt else []
-        region = self._region()
-        if region is not None:
-            # One word: a value that begins with a minus sign would be taken for an option.
-            options += ["--region=" + ",".join(f"{value:.6f}" for value in region)]
         return options
 
     def _companions(self) -> tuple[Companion, ...]:
@@ -182,7 +185,7 @@ class ChoicesSection:
 
     def _chosenModel(self):
         parameters = self._parameters
-        return self._models.chosen(parameters.purpose.factor, parameters.model, parameters.quality.value)
+        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value)
 
     def _describeModel(self) -> None:
         model = self._chosenModel()
@@ -202,7 +205,7 @@ class ChoicesSection:
         self._ui.deviceNoteLabel.visible = bool(note)
 
     def _listModels(self) -> None:
-        models = self._models.models(self._parameters.purpose.factor)
+        models = self._models.models(self._parameters.purpose)
         names = ["", *(model.name for model in models)]
         if names == self._listedModels:
             return

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import numpy as np
 import slicer
 import slicer.util
+import vtk
 
 
 class ComparisonView:
     """Shows two volumes side by side, linked and with the same field of view, or fades between them."""
 
     VIEWS = ("Red", "Yellow")
+    ORIENTATIONS = (
+        [[0, 0, 1], [-1, 0, 0], [0, 1, 0]],
+        [[-1, 0, 0], [0, 0, 1], [0, 1, 0]],
+        [[-1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    )
+    """Sagittal, coronal and axial as Slicer turns its views; columns: to the right, upwards, towards the user."""
 
     def __init__(self):
         self._before = None
@@ -21,12 +29,13 @@ class ComparisonView:
     def isFading(self) -> bool:
         return self._isFading
 
-    def sideBySide(self, left, right, like=None, alongSlices: bool = False) -> bool:
+    def sideBySide(self, left, right, like=None, across: int | None = None) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
 
         Args:
             like: the slice node whose position and field of view both get; None keeps the left one's.
-            alongSlices: turn both into the plane of the volumes' slices, onto the middle of ``right``.
+            across: axis of the volumes, 0, 1, 2 for i, j, k, across which both are turned, onto the middle of
+                ``right``; None leaves them as they are turned.
         """
         if self._before is not None:
             self.restore()
@@ -39,8 +48,8 @@ class ComparisonView:
         (first, _), (second, _) = views
         if like is not None and like is not first:
             self._align(first, like)
-        if alongSlices:
-            first.RotateToVolumePlane(right)
+        if across is not None:
+            self._turn(first, right, across)
             centre = self._centre(right)
             if like is None:
                 first.JumpSliceByCentering(*centre)
@@ -111,6 +120,18 @@ class ComparisonView:
     def _align(self, sliceNode, like) -> None:
         matrix = slicer.util.arrayFromVTKMatrix(like.GetSliceToRAS())
         self._place(sliceNode, matrix, like.GetFieldOfView()[1], like.GetXYZOrigin())
+
+    def _turn(self, sliceNode, volumeNode, across: int) -> None:
+        """Turn a view into the plane of a volume's voxels whose normal is nearest to its axis ``across``."""
+        ijkToRas = vtk.vtkMatrix4x4()
+        volumeNode.GetIJKToRASMatrix(ijkToRas)
+        normal = slicer.util.arrayFromVTKMatrix(ijkToRas)[:3, across]
+        sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
+        if abs(sliceToRas[:3, 2] @ normal) < 0.7 * np.linalg.norm(normal):
+            sliceToRas[:3, :3] = self.ORIENTATIONS[int(np.abs(normal).argmax())]
+            sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(sliceToRas))
+            sliceNode.UpdateMatrices()
+        sliceNode.RotateToVolumePlane(volumeNode)
 
     def _place(self, sliceNode, sliceToRas, heightOfView: float, origin) -> None:
         # Slicer keeps the height when a view is resized, as the change of layout does; the width follows the shape.

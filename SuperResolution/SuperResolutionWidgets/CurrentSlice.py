@@ -7,32 +7,41 @@ import vtk
 
 from SuperResolutionLib.planning import slice_axis
 
+from .Cut import Cut
+
 
 class CurrentSlice:
-    """Finds the slice of a volume that the user is looking at."""
+    """Finds the part of a volume that the user is looking at and that a preview can show."""
 
     COSINE = 0.7
-    """A view cuts the slices along their plane if the angle between the two is below 45 degrees."""
+    """A view cuts a volume along a plane of its voxels if the angle between the two is below 45 degrees."""
 
-    def find(self, volumeNode, volume, region=None):
-        """Return ``(index, sliceNode)``: the slice and the view that shows it; the middle one and None where none does.
+    def find(self, volumeNode, volume, region=None, throughSlices: bool = False) -> Cut:
+        """Return the slice that a view shows, or the cut through the slices; the middle one where no view shows any.
 
         Args:
-            volume: the ``Volume`` of ``volumeNode``. region: R, A, S, R, A, S in mm; the slice lies in it.
+            volume: the ``Volume`` of ``volumeNode``.
+            region: R, A, S, R, A, S in mm; the cut lies in it, and is as large.
+            throughSlices: whether a cut through the slices is wanted.
         """
         across = slice_axis(volume)
+        axes = [axis for axis in (2, 1, 0) if (axis != across) == throughSlices]
         first, last = ((0, 0, 0), volume.dimensions) if region is None else volume.box_of_region(region)
-        toWorld = self._toWorld(volumeNode)
-        normal = (toWorld @ volume.ijk_to_ras)[:3, across]
+        ijkToWorld = self._toWorld(volumeNode) @ volume.ijk_to_ras
         for sliceNode in self._views(volumeNode):
             sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
-            if abs(sliceToRas[:3, 2] @ normal) / np.linalg.norm(normal) < self.COSINE:
-                continue
-            indices = np.linalg.inv(toWorld @ volume.ijk_to_ras) @ sliceToRas[:, 3]
-            index = int(round(indices[across]))
-            if first[across] <= index < last[across]:
-                return index, sliceNode
-        return (first[across] + last[across]) // 2, None
+            indices = np.linalg.inv(ijkToWorld) @ sliceToRas[:, 3]
+            for axis in axes:
+                normal = ijkToWorld[:3, axis] / np.linalg.norm(ijkToWorld[:3, axis])
+                index = int(round(indices[axis]))
+                if abs(sliceToRas[:3, 2] @ normal) >= self.COSINE and first[axis] <= index < last[axis]:
+                    return self._cut(axis, index, first, last, sliceNode)
+        return self._cut(axes[0], (first[axes[0]] + last[axes[0]]) // 2, first, last, None)
+
+    def _cut(self, axis, index, first, last, sliceNode) -> Cut:
+        low, high = list(first), list(last)
+        low[axis], high[axis] = index, index + 1
+        return Cut(axis, tuple(low), tuple(high), sliceNode)
 
     def _toWorld(self, volumeNode):
         matrix = vtk.vtkMatrix4x4()

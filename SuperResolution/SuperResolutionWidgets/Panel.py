@@ -16,18 +16,15 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
-        placement, models, devices, forecast, runTimes, acquisition, thickness: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``RunTimes``, ``AcquisitionNote`` and
-            ``SliceThickness``.
+        placement, models, devices, forecast, runTimes, acquisition: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecast``, ``RunTimes`` and ``AcquisitionNote``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, acquisition, thickness):
+    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, acquisition):
         self._parameters = None
         view = ComparisonView()
         self._preview = SlicePreview(view)
-        self._choices = ChoicesSection(
-            ui, placement, models, devices, forecast, acquisition, thickness, RegionBox(), self.refresh
-        )
+        self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox(), self.refresh)
         self._runs = RunSection(
             ui,
             self._choices,

@@ -52,9 +52,7 @@ class RunSection:
         running = self._job is not None
         prospect = None if self._preparing else self._choices.prospect
         self._ui.upscaleButton.enabled = prospect is not None
-        self._ui.previewButton.enabled = self._preview.isShown or (
-            prospect is not None and not prospect.addsSlices and not running
-        )
+        self._ui.previewButton.enabled = self._preview.isShown or (prospect is not None and not running)
         self._ui.previewButton.text = "Close &preview" if self._preview.isShown else "&Preview slice"
         self._ui.cancelButton.enabled = running
         self._ui.progressBar.visible = running
@@ -118,15 +116,18 @@ class RunSection:
 
     def _startPreview(self, task: UpscaleTask) -> None:
         volume = volumeFromNode(task.inputNode)
-        index, sliceNode = self._currentSlice.find(task.inputNode, volume, task.region)
+        cut = self._currentSlice.find(task.inputNode, volume, task.region, task.addsSlices)
 
         def show(task, outcome, seconds):
             if not self._choices.isOpen:
                 return ""
-            self._preview.show(outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, sliceNode)
-            return f"Slice {index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
+            self._preview.show(
+                outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, cut.axis, cut.sliceNode
+            )
+            what = f"Cut through the slices at {'ijk'[cut.axis]} =" if task.addsSlices else "Slice"
+            return f"{what} {cut.index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
 
-        self._start(task.ofSlice(index), show)
+        self._start(task.ofCut(cut), show)
 
     def _start(self, task: UpscaleTask, use) -> None:
         """Start a run; ``use(task, outcome, seconds)`` gets its result and returns what the user is told."""
@@ -144,7 +145,7 @@ class RunSection:
         self._tellProgress(f"{task.name}: starting…")
         self._job = job
         try:
-            job.start(volume, task.options, task.companions)
+            job.start(volume, task.commandOptions(), task.companions)
         except Exception:
             self._job = None
             raise

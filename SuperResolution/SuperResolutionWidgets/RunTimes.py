@@ -18,6 +18,8 @@ class RunTimes:
     START_SECONDS = 8.0
     SECONDS_PER_MEGAVOXEL = {2: 1.4, 4: 0.2}
     """Compact networks on two CPU cores; only where no run was remembered."""
+    SECONDS_TO_ADAPT = 100.0
+    """Also on two cores, also a guess."""
     MOST_CORES = 8
     SMALLEST_MEGAVOXELS = 1.0
     """In smaller runs the network's share is too small to learn from."""
@@ -30,8 +32,10 @@ class RunTimes:
         """Return how long a run takes, in seconds, and whether that comes from a run that was made here."""
         start, paces = self._remembered()
         pace = paces.get(self._kind(workload))
-        guess = self.SECONDS_PER_MEGAVOXEL[2 if workload.factor <= 2 else 4] * 2 / self._cores
-        return start + workload.megavoxels * (guess if pace is None else pace), pace is not None
+        if pace is not None:
+            return start + workload.megavoxels * pace, True
+        work = workload.megavoxels * self.SECONDS_PER_MEGAVOXEL[2 if workload.factor <= 2 else 4]
+        return start + (work + self.SECONDS_TO_ADAPT * workload.adapted) * 2 / self._cores, False
 
     def remember(self, workload: Workload, seconds: float, engineSeconds: float) -> None:
         """Learn from a run that has ended.
@@ -46,7 +50,7 @@ class RunTimes:
         self._settings.setValue(self.KEY, json.dumps({"start": start, "paces": paces}))
 
     def _kind(self, workload: Workload) -> str:
-        return f"{workload.device} {workload.network} x{workload.factor}"
+        return f"{workload.device} {workload.network} x{workload.factor}{' adapted' * workload.adapted}"
 
     def _remembered(self) -> tuple[float, dict[str, float]]:
         try:

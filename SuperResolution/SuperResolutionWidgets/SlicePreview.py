@@ -10,7 +10,7 @@ from .ComparisonView import ComparisonView
 
 
 class SlicePreview:
-    """Shows one upscaled slice beside its interpolation, and leaves nothing behind when it is closed."""
+    """Shows one upscaled slice, or a cut through slices, beside its interpolation; closed, it leaves nothing."""
 
     NAMES = ("Interpolated (B-spline)", "Super resolution (preview)")
 
@@ -22,18 +22,19 @@ class SlicePreview:
     def isShown(self) -> bool:
         return bool(self._nodeIDs)
 
-    def show(self, fine, added, inputNode, sliceNode=None) -> None:
+    def show(self, fine, added, inputNode, axis: int, sliceNode=None) -> None:
         """Show the slice.
 
         Args:
             fine: the slice as a ``Volume``. added: what it holds more than its interpolation, also a ``Volume``.
             inputNode: whose window and transform are taken over.
+            axis: across the slice; 0, 1, 2 for i, j, k.
             sliceNode: the view that showed the slice, whose field of view is kept; None shows all of it.
         """
         self.close()
         interpolated = Volume(np.subtract(fine.voxels, added.voxels, dtype=np.float32), fine.ijk_to_ras)
         nodes = [self._node(*pair, inputNode) for pair in zip((interpolated, fine), self.NAMES)]
-        if not self._view.sideBySide(*nodes, like=sliceNode, alongSlices=True):
+        if not self._view.sideBySide(*nodes, like=sliceNode, across=axis):
             slicer.util.setSliceViewerLayers(background=nodes[1])
 
     def close(self) -> None:

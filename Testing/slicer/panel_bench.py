@@ -12,7 +12,6 @@ from SuperResolutionWidgets.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
-from SuperResolutionWidgets.SliceThickness import SliceThickness
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
@@ -41,7 +40,6 @@ class PanelBench:
         self.gpu_questions = 0
         self.models = ModelCatalog()
         self.settings = StandInSettings()
-        self.dicom = None
         self.parameters = StandInParameters()
 
     def open(self):
@@ -56,7 +54,6 @@ class PanelBench:
             forecast=Forecast(run_times),
             runTimes=run_times,
             acquisition=AcquisitionNote(),
-            thickness=SliceThickness(lambda: self.dicom),
         )
         self.attach()
         return self
@@ -111,7 +108,7 @@ class PanelBench:
     @property
     def options(self):
         """The command line's options that the choices lead to now."""
-        return list(self.panel._choices.task().options)
+        return self.panel._choices.task().commandOptions()
 
     @property
     def leftovers(self):

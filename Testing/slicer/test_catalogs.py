@@ -7,14 +7,15 @@ import sys
 import pytest
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog
+from SuperResolutionWidgets.Purpose import Purpose
 
 
-@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("purpose", [Purpose.TIMES_2, Purpose.TIMES_4])
 @pytest.mark.parametrize("quality", ["fast", "standard", "best"])
-def test_the_automatic_model_is_the_one_that_the_engine_takes(factor, quality):
+def test_the_automatic_model_is_the_one_that_the_engine_takes(purpose, quality):
     from SuperResolutionLib.bundles import choose_model
 
-    assert ModelCatalog().chosen(factor, "", quality).name == choose_model(factor, quality).name
+    assert ModelCatalog().chosen(purpose, "", quality).name == choose_model(purpose.factor, quality).name
 
 
 def test_a_folder_that_is_no_model_is_left_out_and_logged(tmp_path, caplog):
@@ -23,19 +24,30 @@ def test_a_folder_that_is_no_model_is_left_out_and_logged(tmp_path, caplog):
     broken.mkdir(parents=True)
     (broken / "metadata.json").write_text("{")
     with caplog.at_level(logging.WARNING):
-        models = ModelCatalog(tmp_path).models(2)
+        models = ModelCatalog(tmp_path).models(Purpose.TIMES_2)
     assert [(model.name, model.has_detail) for model in models] == [("good", True)]
     assert "broken" in caplog.text
 
 
-def test_without_a_factor_all_models_are_offered_and_none_is_chosen():
-    assert {model.factor for model in ModelCatalog().models(None)} == {2, 4}
-    assert ModelCatalog().chosen(None, "", "standard") is None
-    assert ModelCatalog().chosen(None, "mri-x2-compact", "standard").factor == 2
+def test_models_for_the_slice_plane_and_for_new_slices_are_offered_where_they_serve(tmp_path):
+    _model(tmp_path, "flat", ["fidelity"])
+    _model(tmp_path, "through", ["fidelity"], axes="through the slices")
+    catalog = ModelCatalog(tmp_path)
+    names = {purpose: [model.name for model in catalog.models(purpose)] for purpose in Purpose}
+    assert names == {
+        Purpose.TIMES_2: ["flat"],
+        Purpose.TIMES_4: [],
+        Purpose.SPACING: ["flat"],
+        Purpose.ISOTROPIC: ["through"],
+    }
+    assert catalog.chosen(Purpose.ISOTROPIC, "", "standard").name == "through"
+    assert catalog.chosen(Purpose.SPACING, "", "standard") is None
+    assert catalog.chosen(Purpose.SPACING, "flat", "standard").name == "flat"
 
 
-def test_without_models_nothing_is_chosen(tmp_path):
-    assert ModelCatalog(tmp_path).chosen(4, "", "standard") is None
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_without_models_nothing_is_chosen(tmp_path, purpose):
+    assert ModelCatalog(tmp_path).chosen(purpose, "", "standard") is None
 
 
 def test_listing_models_and_devices_does_not_import_torch(root):
@@ -46,7 +58,8 @@ def test_listing_models_and_devices_does_not_import_torch(root):
         "from SuperResolutionWidgets.ModelCatalog import ModelCatalog\n"
         "from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog\n"
         "from SuperResolutionWidgets.Forecast import Forecast\n"
-        "assert ModelCatalog().models(2) and DeviceCatalog().devices()\n"
+        "from SuperResolutionWidgets.Purpose import Purpose\n"
+        "assert ModelCatalog().models(Purpose.TIMES_2) and DeviceCatalog().devices()\n"
         "print([name for name in ('torch', 'monai', 'safetensors', 'slicer') if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -116,10 +129,11 @@ def test_what_torch_is_built_for_is_read_without_importing_it(tmp_path, monkeypa
     assert DeviceCatalog(lambda: [GPU], platform="linux").devices()[0].note == catalog([GPU], built).devices()[0].note
 
 
-def _model(folder, name, weights):
+def _model(folder, name, weights, axes="slice plane"):
     configs = folder / name / "configs"
     configs.mkdir(parents=True)
     block = {
+        "axes": axes,
         "factor": 2,
         "modality": "MR",
         "quality": "fast",

@@ -1,5 +1,7 @@
 """The slice views: what the user looks at, previews and comparisons, and that they come back as they were."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,13 @@ pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.ComparisonView import ComparisonView  # noqa: E402
 from SuperResolutionWidgets.CurrentSlice import CurrentSlice  # noqa: E402
+from SuperResolutionWidgets.Forecast import Forecast  # noqa: E402
 from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
+from SuperResolutionWidgets.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
+
+from SuperResolutionLib.planning import UpscaleRequest  # noqa: E402
 
 VIEWS = ("Red", "Yellow", "Green")
 
@@ -39,7 +45,9 @@ def straight(scene):
 
 
 def current(node, region=None):
-    return CurrentSlice().find(node, volumeFromNode(node), region)
+    """Return the index of the current slice, and the view that shows it."""
+    cut = CurrentSlice().find(node, volumeFromNode(node), region)
+    return cut.index, cut.sliceNode
 
 
 # ---------------------------------------------------------------- the current slice
@@ -93,6 +101,31 @@ def test_sagittal_slices_are_found_in_the_sagittal_view(scene, views):
     node = slicer.util.addVolumeFromArray(np.zeros((6, 8, 8), np.int16), ijkToRAS=sagittal, name="Sagittal")
     look_at(views("Yellow")[0], (9, 0, 0))
     assert current(node) == (3, views("Yellow")[0])
+
+
+def test_the_whole_slice_is_meant_or_what_the_region_holds_of_it(straight, views):
+    look_at(views("Red")[0], (0, 0, 8))
+    finder, volume = CurrentSlice(), volumeFromNode(straight)
+    assert finder.find(straight, volume).first == (0, 0, 2)
+    assert finder.find(straight, volume).last == (10, 12, 3)
+    cut = finder.find(straight, volume, (2, 3, 0, 6, 7, 20))
+    assert (cut.first, cut.last) == ((2, 3, 2), (7, 8, 3))
+
+
+def test_a_cut_through_the_slices_is_the_one_in_a_view_along_them(straight, views):
+    look_at(views("Red")[0], (0, 0, 8))
+    look_at(views("Yellow")[0], (50, 0, 0))
+    look_at(views("Green")[0], (0, 7, 0))
+    cut = CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True)
+    assert (cut.axis, cut.first, cut.last) == (1, (0, 7, 0), (10, 8, 6))
+    assert cut.sliceNode is views("Green")[0]
+    look_at(views("Yellow")[0], (3, 0, 0))
+    assert CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True).axis == 0
+
+
+def test_without_such_a_view_it_is_the_middle_one(straight):
+    cut = CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True)
+    assert (cut.axis, cut.index, cut.sliceNode) == (1, 6, None)
 
 
 # ---------------------------------------------------------------- side by side
@@ -159,6 +192,16 @@ def test_a_volume_that_was_removed_meanwhile_is_not_shown_again(pair, views, sce
     assert views("Red")[1].GetBackgroundVolumeID() is None
 
 
+@pytest.mark.parametrize("across", [0, 1, 2])
+def test_the_views_are_turned_across_an_axis_and_onto_the_middle(pair, views, across):
+    ComparisonView().sideBySide(*pair, across=across)
+    for name in VIEWS[:2]:
+        matrix = slicer.util.arrayFromVTKMatrix(views(name)[0].GetSliceToRAS())
+        assert abs(matrix[across, 2]) == pytest.approx(1)
+        assert abs(np.linalg.det(matrix[:3, :3])) == pytest.approx(1)
+        np.testing.assert_allclose(matrix[:3, 3], (4.5, 5.5, 10), atol=0.5)
+
+
 def test_fading_shows_one_over_the_other_in_all_views(pair, views):
     ComparisonView().fade(*pair, 0.25)
     for _, composite in map(views, VIEWS):
@@ -186,7 +229,9 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
     red, _ = views("Red")
     look_at(red, matrix[:3])
     preview(ready)
-    assert ready.arguments[-4:-2] == ["--slices", f"{current(phantom)[0]},{current(phantom)[0]}"]
+    index = current(phantom)[0]
+    assert ready.arguments[-4:-2] == ["--box", f"0,0,{index},24,20,{index + 1}"]
+    assert ready.status.startswith(f"Slice {index}: interpolated on the left")
     left, right = (slicer.mrmlScene.GetNodeByID(views(name)[1].GetBackgroundVolumeID()) for name in VIEWS[:2])
     assert (left.GetName(), right.GetName()) == ("Interpolated (B-spline)", "Super resolution (preview)")
     for node in (left, right):
@@ -195,7 +240,6 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
         assert node.GetDisplayNode().GetWindow() == phantom.GetDisplayNode().GetWindow()
     fine, interpolated = slicer.util.arrayFromVolume(right), slicer.util.arrayFromVolume(left)
     assert 0 < np.abs(fine - interpolated).mean() < 0.1 * fine.mean()
-    assert ready.status.startswith("Slice ")
     assert not ready.leftovers
     # The phantom is oblique: the views are turned into the plane of the slice, onto it.
     shown = volumeFromNode(right)
@@ -203,6 +247,29 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
         plane = slicer.util.arrayFromVTKMatrix(views(name)[0].GetSliceToRAS())
         assert abs(plane[:3, 2] @ shown.ijk_to_ras[:3, 2] / shown.spacing[2]) == pytest.approx(1)
         assert abs((np.linalg.inv(shown.ijk_to_ras) @ plane[:, 3])[2]) < 0.01
+
+
+def test_a_preview_of_new_slices_is_a_cut_through_them(ready, phantom, views):
+    from panel_bench import SLOW
+
+    class AddingSlices(Forecast):
+        """A forecast as it is where a model for new slices is installed."""
+
+        def prospect(self, volume, request, *arguments):
+            finer = super().prospect(volume, UpscaleRequest(factor=2, device=request.device), *arguments)
+            return replace(finer, addsSlices=True)
+
+    ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
+    ready.parameters.purpose = Purpose.ISOTROPIC
+    ready.parameters.adapt = True
+    ready.command = SLOW
+    ready.run("previewButton", until=lambda: "1 of 4" in ready.status)
+    assert "--isotropic" in ready.arguments
+    assert "--adapt" in ready.options and "--adapt" not in ready.arguments
+    cut = CurrentSlice().find(phantom, volumeFromNode(phantom), throughSlices=True)
+    assert cut.axis in (0, 1)
+    assert ready.arguments[-3] == ",".join(map(str, (*cut.first, *cut.last)))
+    ready.panel.stop()
 
 
 def test_a_preview_is_not_saved_and_closing_it_leaves_scene_and_views_as_they_were(

@@ -110,6 +110,15 @@ def test_before_the_first_run_the_time_is_a_guess_by_cores():
     assert eight == many == (13.0, False)
 
 
+def test_adapting_takes_longer_and_is_learned_on_its_own():
+    times = RunTimes(StandInSettings(), cores=2)
+    adapted = Workload("auto", "standard", 4, 100.0, adapted=True)
+    assert times.seconds(adapted) == (128.0, False)
+    times.remember(adapted, seconds=305.0, engineSeconds=300.0)
+    assert times.seconds(adapted) == (305.0, True)
+    assert not times.seconds(WORK)[1]
+
+
 def test_the_time_is_that_of_the_last_run_of_its_kind():
     times = RunTimes(StandInSettings(), cores=2)
     times.remember(WORK, seconds=65.0, engineSeconds=60.0)
@@ -153,6 +162,14 @@ def test_loading_before_the_first_step_does_not_count():
     left = TimeLeft(clock(1000, 1010))
     left.text(5, 10)
     assert left.text(6, 10) == "40 s left"
+
+
+def test_another_part_of_a_run_has_its_own_pace():
+    left = TimeLeft(clock(0, 100, 101, 103))
+    left.text(0, 300)
+    assert left.text(100, 300) == "3 min left"
+    assert left.text(0, 60) == ""
+    assert left.text(20, 60) == "4 s left"
 
 
 def test_hours_are_told_as_hours():

@@ -392,7 +392,7 @@ def test_only_models_of_the_chosen_factor_are_offered(ready):
 
 def test_the_model_is_described_in_one_line(ready):
     assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: MRI, slice plane x2")
-    ready.parameters.purpose = Purpose.ISOTROPIC
+    ready.parameters.purpose = Purpose.SPACING
     assert ready.ui.modelDescriptionLabel.widget.isHidden()
     ready.parameters.model = "mri-x4-compact"
     assert ready.ui.modelDescriptionLabel.text.startswith("mri-x4-compact: ")
@@ -421,7 +421,7 @@ def test_a_chosen_size_makes_a_result_of_that_size(ready):
 def test_a_size_that_is_no_finer_is_refused_before_the_run(ready):
     ready.parameters.purpose = Purpose.SPACING
     ready.parameters.spacing = 2.0
-    assert ready.forecast == "The slices have 0.8 mm already; choose a target spacing that is finer than that."
+    assert "choose a target spacing that is finer than that" in ready.forecast
     assert not ready.ui.upscaleButton.enabled
     assert not ready.ui.previewButton.enabled
 
@@ -430,6 +430,8 @@ class AddingSlices(Forecast):
     """A forecast as it is where a model for new slices is installed."""
 
     def prospect(self, volume, request, *arguments):
+        if request.thickness == 40:
+            raise InputError("A slice thickness of 40 mm does not go with these slices.")
         finer = super().prospect(volume, UpscaleRequest(factor=2, device=request.device), *arguments)
         return replace(finer, addsSlices=request.isotropic)
 
@@ -446,33 +448,14 @@ def test_thickness_and_adaptation_are_offered_where_slices_are_added(ready):
     assert not any(part.widget.isHidden() for part in parts)
     assert ready.options[0] == "--isotropic"
     assert ready.options[-3:] == ["--thickness", "4.5", "--adapt"]
-    assert not ready.ui.previewButton.enabled
+    assert ready.panel._choices.task().addsSlices
+    ready.ui.thicknessSpinBox.value = 40
+    assert ready.forecast == "A slice thickness of 40 mm does not go with these slices."
+    assert not ready.ui.upscaleButton.enabled
+    assert not any(part.widget.isHidden() for part in parts)
     ready.parameters.thickness, ready.parameters.adapt = 0.0, False
     assert ready.ui.thicknessSpinBox.text == "From the scan"
     assert "--thickness" not in ready.options and "--adapt" not in ready.options
-
-
-class DicomDatabase:
-    """Slicer's, with one tag of one instance."""
-
-    def __init__(self, thickness):
-        self._values = {("1.2.3", "0018,0050"): thickness}
-
-    def instanceValue(self, instance, tag):
-        return self._values.get((instance, tag), "")
-
-
-@pytest.mark.parametrize("noted, option", [("5.5", ["--thickness", "5.5"]), ("", []), ("0", [])])
-def test_the_thickness_that_the_scanner_noted_is_used(ready, phantom, noted, option):
-    ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
-    ready.parameters.purpose = Purpose.ISOTROPIC
-    assert "--thickness" not in ready.options
-    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
-    assert "--thickness" not in ready.options
-    ready.dicom = DicomDatabase(noted)
-    assert ready.options[5:] == option
-    ready.parameters.thickness = 3.0
-    assert ready.options[5:] == ["--thickness", "3"]
 
 
 def test_a_refused_purpose_shows_the_engines_sentence(ready):
@@ -566,10 +549,10 @@ def _model(name, factor, quality, kinds):
 
 
 class TwoModels(ModelCatalog):
-    def models(self, factor):
+    def models(self, purpose):
         return [
-            _model("plain", factor, "fast", ["fidelity"]),
-            _model("rich", factor, "standard", ["fidelity", "perceptual"]),
+            _model("plain", purpose.factor, "fast", ["fidelity"]),
+            _model("rich", purpose.factor, "standard", ["fidelity", "perceptual"]),
         ]
 
 

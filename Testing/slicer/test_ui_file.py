@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
-from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # noqa: E402
 from pythonqt_stand_ins import UI_FILE, declared_parameters, load_panel  # noqa: E402
 
 FIELDS = [
@@ -172,3 +172,25 @@ def _check_text(widget):
     elif isinstance(widget, QtWidgets.QComboBox):
         arrow = 28
         assert metrics.horizontalAdvance(widget.currentText()) <= widget.width() - arrow, widget.objectName()
+
+
+def test_the_tab_key_reaches_all_that_can_be_used(form):
+    top, ui = load_panel()
+    for button in (ui.upscaleButton, ui.previewButton, ui.cancelButton, ui.compareCollapsibleButton):
+        button.enabled = True
+    ui.advancedCollapsibleButton.collapsed = False
+    top.resize(350, 1000)
+    top.show()
+    top.activateWindow()
+    QtWidgets.QApplication.processEvents()
+    ui.inputSelector.widget.setFocus()
+    stops = [stop.text for stop in form.find("tabstops")]
+    reached = []
+    for _ in range(3 * len(stops)):
+        widget = QtWidgets.QApplication.focusWidget()
+        # A slider's spin box is part of the slider.
+        named = next((name for name in (widget.objectName(), widget.parent().objectName()) if name in stops), None)
+        if named and named not in reached:
+            reached.append(named)
+        QtTest.QTest.keyClick(widget, QtCore.Qt.Key_Tab)
+    assert reached == stops

@@ -101,7 +101,8 @@ def _with_new_slices(
 ) -> tuple[RefinedVolume, dict]:
     """Return the volume after both steps, or the second alone, and the report of them."""
     scale = IntensityScale.of(volume.voxels)
-    network = plan.through.load(0.0)
+    # With a model for the slice plane, the detail that was asked for is that model's.
+    network = plan.through.load(request.detail or 0.0 if plan.model is None else 0.0)
     if request.adapt:
         network = adapted_network(network, volume, plan, scale, device, progress, stop_if_cancelled)
     around = _with_surroundings(volume, box, plan, network)

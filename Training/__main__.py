@@ -14,7 +14,7 @@ OPTIONS = {
     "--data": ("dataset_dir", "folder of the volumes"),
     "--datalist": ("datalist", "which of the volumes, how often, in which planes"),
     "--factor": ("factor", "how many times finer, along both axes of the slices"),
-    "--start": ("start_from", "checkpoint to begin with the averaged weights of"),
+    "--start": ("start_from", "checkpoint or model folder to begin with the weights of"),
     "--model": ("model", "model folder, installed model or checkpoint"),
     "--input": ("input", "volume"),
     "--output": ("output", "volume to write"),

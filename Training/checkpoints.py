@@ -14,6 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.engine.events import CallableEventWithFilter
 
+from SuperResolutionLib.bundles import read_model
 from SuperResolutionLib.networks import NETWORKS
 from Training.batches import NumberedBatches
 
@@ -27,15 +28,33 @@ def read_checkpoint(path: os.PathLike | str) -> dict:
     return torch.load(path, weights_only=True, map_location="cpu")
 
 
-def build_network(architecture: Mapping, start: os.PathLike | str | None = None) -> torch.nn.Module:
-    """Return a network, with the averaged weights of the checkpoint ``start`` where there is one.
+def read_start(path: os.PathLike | str) -> dict:
+    """Return the "architecture" and the "average" of a checkpoint, or of a model folder's fidelity weights.
 
     Raises:
-        ValueError: the checkpoint is of another architecture.
+        InputError: a folder that holds no model.
+    """
+    if not Path(path).is_dir():
+        return read_checkpoint(path)
+    model = read_model(path)
+    name, arguments = model.network
+    arguments = {key: value for key, value in arguments.items() if key != "factor"}
+    return {
+        "architecture": {"factor": model.factor, "name": name, "arguments": arguments},
+        "average": model.load(0.0).state_dict(),
+    }
+
+
+def build_network(architecture: Mapping, start: os.PathLike | str | None = None) -> torch.nn.Module:
+    """Return a network, with the weights of ``start``, a checkpoint or a model folder, where there is one.
+
+    Raises:
+        ValueError: the start is of another architecture.
+        InputError: a folder that holds no model.
     """
     network = NETWORKS[architecture["name"]](factor=architecture["factor"], **architecture["arguments"])
     if start:
-        state = read_checkpoint(start)
+        state = read_start(start)
         if state["architecture"] != dict(architecture):
             raise ValueError(f"{start} holds {state['architecture']}, which is not {dict(architecture)}")
         network.load_state_dict(state["average"])

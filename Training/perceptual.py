@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -42,6 +43,18 @@ class VGG19(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return self.layers(image)
 
+    def before_activation(self, image: torch.Tensor, numbers: Sequence[int]) -> list[torch.Tensor]:
+        """Return the outputs of the convolutions with these ``numbers``, 1 to 16, in their order."""
+        found, number = [], 0
+        for layer in self.layers:
+            image = layer(image)
+            number += isinstance(layer, nn.Conv2d)
+            if isinstance(layer, nn.Conv2d) and number in numbers:
+                found.append(image)
+            if number == max(numbers):
+                break
+        return found
+
     def folded(self) -> VGG19:
         """Return the same function, in evaluation mode, without batch normalisation."""
         first = self.layers[0]
@@ -58,19 +71,21 @@ class VGG19(nn.Module):
 
 
 class PerceptualLoss(nn.Module):
-    """The mean square distance of VGG19's last features before their activation (Wang et al. 2018).
+    """The mean square distance of VGG19's features before their activation (Wang et al. 2018).
 
     Args:
         weights: a safetensors file that ``Training.train_perceptual`` wrote, or torchvision's ImageNet weights,
             ``vgg19-dcbb9e9d.pth``, for those who have them; grey images are then shown in its three colours.
+        layers: the convolutions whose features are compared, of 1 to 16; the distance is the mean over them. The last
+            one, as in SRGAN-D, compares textures over 16 x 16 pixels without their place; earlier ones compare edges.
 
     Raises:
         ValueError: the file does not hold VGG19's convolutions.
     """
 
-    def __init__(self, weights: Path | str):
+    def __init__(self, weights: Path | str, layers: Sequence[int] = (16,)):
         super().__init__()
-        weights = Path(weights)
+        weights, self.layers = Path(weights), layers
         if weights.suffix == ".safetensors":
             state = safetensors.torch.load_file(weights)
         else:
@@ -84,14 +99,16 @@ class PerceptualLoss(nn.Module):
         self.network.eval().requires_grad_(False)
 
     def forward(self, image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        return F.mse_loss(self._features(image), self._features(truth))
+        with torch.no_grad():
+            wanted = self._features(truth)
+        return sum(F.mse_loss(ours, theirs) for ours, theirs in zip(self._features(image), wanted)) / len(wanted)
 
     def train(self, mode: bool = True) -> PerceptualLoss:
         """Stay in evaluation mode: the loss itself is never trained."""
         return super().train(False)
 
-    def _features(self, image: torch.Tensor) -> torch.Tensor:
+    def _features(self, image: torch.Tensor) -> list[torch.Tensor]:
         if self.network.layers[0].in_channels == 3:
             mean, sd = (image.new_tensor(values).reshape(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_SD))
             image = (image - mean) / sd
-        return self.network(image)
+        return self.network.before_activation(image, self.layers)

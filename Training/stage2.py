@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from monai.engines import AdversarialTrainer
 
+from Training.critic_view import CriticView
 from Training.losses import AdversarialLoss, feature_matching
 from Training.schedules import Phases
 from Training.steps import WeightAverage, descend, mixed_precision
@@ -30,6 +31,10 @@ class AdversarialUpdate:
         discriminator: the bare discriminator, without its data-parallel wrapper.
         dropout: its dropout until the share ``dropout_until`` of the iterations, 0 from there: while it is on, the
             scale of the generator's output drifts.
+        view: what the discriminator and the terms "steepness" and "perceptual" see of result and truth.
+        instance_noise: SD of white noise that is added to both images before the discriminator (Sonderby et al. 2017,
+            "Amortised MAP inference for image super-resolution"), lest it judge by the scanner's noise that the truth
+            has and the result has not.
         bfloat16: see ``steps.mixed_precision``.
 
     Raises:
@@ -46,13 +51,15 @@ class AdversarialUpdate:
         discriminator: torch.nn.Module,
         dropout: float,
         dropout_until: float,
+        view: CriticView,
+        instance_noise: float = 0.0,
         bfloat16: bool = False,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
         check_terms(self.weights.names, TERMS)
         self.adversarial, self.discriminator = adversarial, discriminator
         self.dropout, self.last_with_dropout = dropout, dropout_until * iterations
-        self.bfloat16 = bfloat16
+        self.view, self.instance_noise, self.bfloat16 = view, instance_noise, bfloat16
 
     def __call__(self, engine: AdversarialTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the generator's loss, its terms, the discriminator's loss and the learning rate."""
@@ -63,15 +70,19 @@ class AdversarialUpdate:
 
         with mixed_precision(engine.state.device, self.bfloat16):
             image = engine.g_inferer(coarse, engine.state.g_network)
-        terms = engine.state.recon_loss_function(weights, image.float(), fine, coarse)
-        terms.update(self._terms_by_discriminator(weights, image, fine))
+        image = image.float()
+        seen = self.view(image, fine)
+        terms = engine.state.recon_loss_function(weights, image, fine, coarse, seen)
+        noise = self.instance_noise * torch.randn_like(seen[1])
+        judged = [part + noise for part in seen]
+        terms.update(self._terms_by_discriminator(weights, *judged))
         loss = weighted_sum(terms, weights)
         descend(engine.state.g_optimizer, loss, rate)
         self.average.update(engine.state.g_network, iteration)
 
         with mixed_precision(engine.state.device, self.bfloat16):
-            fake = engine.d_inferer(image.detach(), engine.state.d_network)
-            real = engine.d_inferer(fine, engine.state.d_network)
+            fake = engine.d_inferer(judged[0].detach(), engine.state.d_network)
+            real = engine.d_inferer(judged[1], engine.state.d_network)
         discriminator_loss = self.adversarial.discriminator(fake.float(), real.float())
         descend(engine.state.d_optimizer, discriminator_loss, rate)
 
@@ -80,7 +91,7 @@ class AdversarialUpdate:
         return {"loss": loss.detach(), **detached, "learning_rate": rate}
 
     def _terms_by_discriminator(
-        self, weights: dict[str, float], image: torch.Tensor, fine: torch.Tensor
+        self, weights: dict[str, float], image: torch.Tensor, truth: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         # The bare network, with frozen weights: its gradients in the generator's step are neither needed nor exchanged.
         self.discriminator.requires_grad_(False)
@@ -88,7 +99,7 @@ class AdversarialUpdate:
             fake_features = self.discriminator.features(image)
             fake = self.discriminator.head(fake_features[-1])
             with torch.no_grad():
-                real_features = self.discriminator.features(fine)
+                real_features = self.discriminator.features(truth)
                 real = self.discriminator.head(real_features[-1])
         self.discriminator.requires_grad_(True)
         terms = {"adversarial": self.adversarial.generator(fake.float(), real.float())}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from SuperResolutionLib import through_plane
 from SuperResolutionLib.adaptation import adapt
-from SuperResolutionLib.errors import Cancelled
+from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.interpolation import interpolate
 from SuperResolutionLib.networks import NETWORKS, ThroughPlaneNet, cubic_rows, row_places
 from SuperResolutionLib.slice_profile import slice_profile_weights, thick_slices
@@ -290,6 +290,11 @@ def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp):
     again = run()
     for first, second in zip(adapted.parameters(), again.parameters()):
         torch.testing.assert_close(first, second)
+
+
+def test_detail_that_the_model_does_not_have_is_refused(phantom, untrained):
+    with pytest.raises(InputError, match="set detail to 0"):
+        upscale(phantom, UpscaleRequest(factor=(1, 1, 3), model=untrained, detail=0.5))
 
 
 def test_adapting_can_be_cancelled(phantom, untrained):

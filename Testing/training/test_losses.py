@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from SuperResolutionLib.acquisition import area_average
-from Training.losses import AdversarialLoss, ConsistencyLoss, PixelLoss, feature_matching
+from Training.losses import (
+    AdversarialLoss,
+    ConsistencyLoss,
+    LatticeLoss,
+    PixelLoss,
+    feature_matching,
+    steepness_distance,
+)
 
 
 @pytest.mark.parametrize("kind, value", [("l1", 0.1), ("mse", 0.01), ("charbonnier", math.sqrt(0.01 + 1e-6))])
@@ -71,3 +78,38 @@ def test_consistency_leaves_detail_beyond_the_band_free():
     detail = torch.where(torch.arange(96) % 2 == 0, 0.2, -0.2).expand(1, 1, 96, 96)
     loss, coarse = ConsistencyLoss(0.25), area_average(fine, 4)
     assert loss(fine + detail, coarse, 4).item() == pytest.approx(loss(fine, coarse, 4).item(), abs=1e-8)
+
+
+def test_the_lattice_term_sees_a_pattern_at_the_coarse_grid_and_less_of_noise():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 1, 64, 64, generator=generator)
+    cell = torch.randn(4, 4, generator=generator)
+    pattern = ((cell - cell.mean()) / cell.std(correction=0)).tile(16, 16)
+    noise = torch.randn(truth.shape, generator=generator)
+    loss = LatticeLoss(4)
+    assert loss(truth, truth).item() == 0
+    assert loss(truth + 0.1 * pattern, truth).item() > 6 * loss(truth + 0.1 * noise, truth).item()
+    assert loss(truth + 0.3, truth).item() == pytest.approx(0, abs=1e-10)
+
+
+def test_the_lattice_term_sees_a_comb_along_an_edge_in_full_and_not_an_edge_that_is_wrong_all_along():
+    truth = torch.zeros(1, 1, 64, 64)
+    wrong, comb = truth.clone(), truth.clone()
+    wrong[..., 30] = 0.1
+    comb[..., 30] = 0.1 * torch.tensor([1.0, 1.0, -1.0, -1.0]).tile(16)
+    loss = LatticeLoss(4)
+    expected = comb.square().mean().item()
+    assert loss(comb, truth).item() > expected
+    assert loss(comb.transpose(-2, -1), truth).item() == pytest.approx(loss(comb, truth).item())
+    assert loss(wrong, truth).item() < expected / 4
+
+
+def test_the_steepness_term_asks_for_an_edge_as_steep_wherever_near_it_lies():
+    place = torch.arange(32.0).expand(1, 1, 32, 32)
+    edge, moved, turned = ((x > 15).float() for x in (place, place - 1, place.transpose(-2, -1)))
+    mean = torch.stack([torch.roll(edge, shift, -1) for shift in range(-2, 3)]).mean(dim=0)
+    inside = (..., slice(None), slice(3, -3))
+    near = steepness_distance(moved[inside], edge[inside])
+    assert steepness_distance(mean[inside], edge[inside]) > 1.5 * near > 0
+    assert steepness_distance(turned, turned + 1).item() == pytest.approx(0, abs=1e-6)
+    assert steepness_distance(0.1 * place, 0.2 * place).item() == pytest.approx(0.1, rel=1e-3)

@@ -49,6 +49,18 @@ def test_the_loss_is_zero_for_the_truth_and_lets_gradients_through(weights):
     assert not loss.train().network.training
 
 
+def test_the_distance_is_the_mean_over_the_chosen_convolutions(weights):
+    torch.manual_seed(0)
+    image, truth = torch.rand(2, 2, 1, 48, 48)
+    alone = [float(PerceptualLoss(weights, [number])(image, truth)) for number in (4, 8)]
+    assert alone[0] != pytest.approx(alone[1], rel=1e-3)
+    assert float(PerceptualLoss(weights, [4, 8])(image, truth)) == pytest.approx(sum(alone) / 2)
+    network = PerceptualLoss(weights).network
+    fourth, last = network.before_activation(image, [4, 16])
+    torch.testing.assert_close(fourth, network.layers[:8](image))
+    torch.testing.assert_close(last, network(image))
+
+
 def test_torchvisions_imagenet_weights_fit(tmp_path):
     torch.manual_seed(0)
     network = VGG19(2, 3)

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from SuperResolutionLib.networks import NETWORKS, CompactNet
 from Training.batches import GrowingPatches, NumberedBatches
-from Training.checkpoints import build_network, read_checkpoint
+from Training.checkpoints import build_network, read_checkpoint, read_start
+from Training.export_bundle import export_bundle
 from Training.schedules import Halvings, Phases, WarmUpCosine
 from Training.slice_pairs import ValidationSlices
 from Training.stage1 import FidelityUpdate
@@ -105,6 +106,17 @@ def test_a_run_starts_with_the_averaged_weights_of_a_checkpoint_of_either_stage_
         torch.testing.assert_close(begun["network"][key], value, atol=1e-6, rtol=0)
     with pytest.raises(ValueError, match="which is not"):
         build_network({**architecture, "factor": 4}, tmp_path / "old.pt")
+
+
+def test_a_model_folder_is_a_start_too(fidelity_run, tmp_path):
+    export_bundle(fidelity_run / "checkpoint.pt", tmp_path, "A tiny model", "on nothing, in no time")
+    started = read_start(tmp_path)
+    before = read_checkpoint(fidelity_run / "checkpoint.pt")
+    assert started["architecture"] == before["architecture"]
+    network = build_network(started["architecture"], tmp_path)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    for key, value in before["average"].items():
+        assert torch.equal(network.state_dict()[key], value.half().float())
 
 
 def test_unknown_and_incomplete_terms_are_refused_before_the_first_step(train, tiny_stage1, tmp_path):

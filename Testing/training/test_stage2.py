@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from SuperResolutionLib.networks import CompactNet
 from Training.checkpoints import read_checkpoint
+from Training.critic_view import CriticView
 from Training.discriminators import PatchDiscriminator
 from Training.losses import AdversarialLoss
 from Training.perceptual import VGG19
@@ -36,13 +37,22 @@ class Witness(PatchDiscriminator):
         return super().forward(image)
 
 
-def adversary(iterations=4, loss=LOSS, relativistic=False, rate=1e-3, dropout_until=0.5):
+def adversary(iterations=4, loss=LOSS, relativistic=False, rate=1e-3, dropout_until=0.5, view=None, noise=0.0):
     """Return a trainer over ``iterations`` fixed batches, its generator and its witness."""
     generator, discriminator = CompactNet(2, 4, 1), Witness()
     adversarial, terms = AdversarialLoss(relativistic), ImageTerms(2, torch.device("cpu"), 0.25)
     average = WeightAverage(CompactNet(2, 4, 1), 0.0)
     update = AdversarialUpdate(
-        loss, adversarial, iterations, lambda iteration: rate, average, discriminator, 0.5, dropout_until
+        loss,
+        adversarial,
+        iterations,
+        lambda iteration: rate,
+        average,
+        discriminator,
+        0.5,
+        dropout_until,
+        view or CriticView(2),
+        noise,
     )
     fine = torch.rand(iterations, 2, 1, 32, 32)
     trainer = AdversarialTrainer(
@@ -105,6 +115,25 @@ def test_the_discriminator_is_trained_on_the_fine_images_and_the_generators_answ
         assert not fake.requires_grad
 
 
+def test_the_discriminator_judges_what_the_view_shows():
+    def view(image, truth):
+        return image[..., 2:], truth[..., 2:]
+
+    trainer, generator, discriminator, fine = adversary(iterations=1, rate=0.0, view=view)
+    trainer.run()
+    fake, real = discriminator.judged
+    assert torch.equal(real, fine[0][..., 2:])
+    assert torch.equal(fake, generator(F.avg_pool2d(fine[0], 2)).detach()[..., 2:])
+
+
+def test_both_images_reach_the_discriminator_under_the_same_noise():
+    trainer, generator, discriminator, fine = adversary(iterations=1, rate=0.0, noise=0.5)
+    trainer.run()
+    fake, real = discriminator.judged
+    assert (real - fine[0]).std().item() == pytest.approx(0.5, rel=0.1)
+    torch.testing.assert_close(fake - real, generator(F.avg_pool2d(fine[0], 2)).detach() - fine[0], atol=1e-5, rtol=0)
+
+
 def test_each_step_moves_one_network_and_leaves_both_trainable():
     trainer, generator, discriminator, _ = adversary(iterations=1)
     before = {key: value.clone() for key, value in discriminator.state_dict().items()}
@@ -156,11 +185,17 @@ def test_every_improvement_is_a_switch_and_all_go_together(train, tiny_stage2, t
     weights = {key: value.contiguous() for key, value in VGG19(width=2).state_dict().items()}
     safetensors.torch.save_file(weights, tmp_path / "vgg.safetensors")
     terms = {"charbonnier": 1.0, "adversarial": 5e-3, "perceptual": 1e-3, "feature_matching": 0.1, "consistency": 1.0}
+    terms.update(lattice=50.0, steepness=0.5)
     settings = {
         **tiny_stage2,
         "iterations": 4,
         "relativistic": False,
         "spectral_norm": True,
+        "smooth": 0.04,
+        "shifted_view": True,
+        "instance_noise": 0.05,
+        "perceptual_layers": [4, 8],
+        "bfloat16": True,
         "average_decay": 0.0,
         "perceptual_weights": str(tmp_path / "vgg.safetensors"),
         "stage2_loss": [{"until": 1.0, **terms}],

@@ -222,15 +222,22 @@ def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", ["OSError('[WinError 126] DLL not found')", "AttributeError('no torch.nn')"])
-def test_a_half_installed_torch_is_named_in_one_sentence(phantom, monkeypatch, tmp_path, fault):
+def test_a_half_installed_torch_is_named_in_one_sentence(root, tmp_path, fault):
+    import subprocess
     import sys
 
     (tmp_path / "torch.py").write_text(f"raise {fault}")
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.split(".")[0] in ("torch", "SuperResolutionLib")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(InputError, match=r"does not load \(.*(DLL|nn)"):
-        NodeUpscaler().upscale(phantom)
+    code = (
+        f"import sys; sys.path[:0] = {[str(tmp_path), str(root), str(root / 'SuperResolution')]!r}\n"
+        "from SuperResolutionLib.errors import InputError\n"
+        "from SuperResolutionWidgets.NodeUpscaler import runEngine\n"
+        "try: runEngine(None, {}, None, None)\n"
+        "except InputError as error: print(error)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"does not load ({fault.split(chr(39))[1]}); run SuperResolutionLogic().install()" in answer.stdout, (
+        answer.stderr
+    )
 
 
 def test_the_real_engine_upscales_a_node(phantom):

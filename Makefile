@@ -34,7 +34,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/installed-tests: $(VENV)/installed
-	$(PIP) --editable ".[training,tests,slicer-tests]"
+	$(PIP) --editable ".[training,cohorts,tests,slicer-tests]"
 	touch $@
 
 clean:

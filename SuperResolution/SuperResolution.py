@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -26,15 +27,20 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
 
 from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.FolderUpscaler import FolderUpscaler
 from SuperResolutionWidgets.Forecast import Forecast
+from SuperResolutionWidgets.InstallationCheck import InstallationCheck
 from SuperResolutionWidgets.Installer import Installer
 from SuperResolutionWidgets.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.RunTimes import RunTimes
+from SuperResolutionWidgets.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
+from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 
 
@@ -46,14 +52,17 @@ class SuperResolution(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["The SuperResolution contributors"]
         self.parent.helpText = _(
-            "Makes a finer volume of an MRI volume: a neural network predicts what lies between the voxels, and the"
-            " result still agrees with what the scanner measured. Choose a volume and click <b>Upscale</b>.<br><br>"
+            "Makes a finer volume of an MRI volume, with finer pixels or with new slices between thick ones: a neural"
+            " network predicts what lies between the voxels, and the result agrees with what the scanner measured."
+            " Choose a volume and click <b>Upscale</b>.<br><br>"
             "The result is a prediction, for research only: do not use it for diagnosis.<br><br>"
             'See <a href="https://github.com/SuperResolutionSlicer/SlicerSuperResolution">the documentation</a>.'
         )
         self.parent.acknowledgementText = _(
-            "The network follows SRGAN-D and ESRGAN. Built with PyTorch, MONAI and 3D Slicer."
+            "The networks follow SRGAN-D and ESRGAN (Wang et al., 2018). Built with PyTorch, MONAI and 3D Slicer, and"
+            " trained on public scans, which the model cards name."
         )
+        slicer.app.connect("startupCompleted()", ThickSliceSample().register)
 
 
 class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -64,6 +73,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.installationCheck = None
         self._parameterNode = None
         self._guiTag = None
 
@@ -74,6 +84,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SuperResolutionLogic()
+        runTimes = RunTimes(slicer.app.userSettings())
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
@@ -81,9 +92,11 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             placement=ResultPlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
-            forecast=Forecast(),
+            forecast=Forecast(runTimes),
+            runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )
+        self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -91,6 +104,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self):
         if self.panel is not None:
             self.panel.stop()
+        if self.installationCheck is not None:
+            self.installationCheck.stop()
         self.setParameterNode(None)
         self.removeObservers()
 
@@ -149,6 +164,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
     def __init__(self, engine=runEngine):
         ScriptedLoadableModuleLogic.__init__(self)
         self._nodeUpscaler = NodeUpscaler(engine)
+        self._sequenceUpscaler = SequenceUpscaler(engine)
+        self._folderUpscaler = FolderUpscaler()
         self.installer = Installer(SlicerPackages(), Path(__file__).parent / "Resources" / "requirements.txt")
 
     def getParameterNode(self):
@@ -188,6 +205,66 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
         """
         return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, asStored, **options)
 
+    def upscaleSequence(
+        self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options
+    ):
+        """Return a sequence node that holds every volume of ``sequenceNode`` upscaled, at the same index values.
+
+        It is browsed together with ``sequenceNode``; where no browser node does that, it gets one of its own. Arguments
+        and errors are those of ``upscale``.
+
+        Args:
+            sequenceNode: a vtkMRMLSequenceNode of scalar volumes, as of a 4-D scan; it is not changed.
+            show: whether the slice views show the result's current volume.
+
+        Example::
+
+            sequenceNode = slicer.util.getNodesByClass("vtkMRMLSequenceNode")[0]
+            fineNode = slicer.util.getModuleLogic("SuperResolution").upscaleSequence(sequenceNode, factor=2)
+            slicer.util.saveNode(fineNode, "fine.seq.nrrd")
+        """
+        return self._sequenceUpscaler.upscale(sequenceNode, factor, show, progress, cancelled, asStored, **options)
+
+    def upscaleFolder(
+        self,
+        inputFolder,
+        outputFolder,
+        factor=4,
+        resume=False,
+        progress=None,
+        finished=None,
+        cancelled=None,
+        asStored=False,
+        **options,
+    ):
+        """Upscale every volume and DICOM series below a folder, from file to file; the scene is not touched.
+
+        One that fails does not stop the rest. The results keep their folders and names; ``summary.csv`` in the output
+        folder tells what became of each.
+
+        Args:
+            resume: skip what is there from the same input and the same options.
+            progress: called as ``progress(done, total, message)`` for the slices of each volume.
+            finished: called as ``finished(number, total, outcome)`` after each volume.
+            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``, as for ``upscale``.
+
+        Returns:
+            A list of ``SuperResolutionLib.cohort_summary.Outcome``: ``name``, ``output``, ``state`` (done, skipped,
+            failed or cancelled), ``message``, ``report``.
+
+        Raises:
+            SuperResolutionLib.errors.InputError: no such folder, no volumes in it, or no place for the results.
+
+        Example::
+
+            logic = slicer.util.getModuleLogic("SuperResolution")
+            for outcome in logic.upscaleFolder("/data/scans", "/data/scans_x2", factor=2, resume=True):
+                print(outcome.state, outcome.name, outcome.message)
+        """
+        return self._folderUpscaler.upscale(
+            inputFolder, outputFolder, factor, resume, progress, finished, cancelled, asStored, **options
+        )
+
 
 class SuperResolutionTest(ScriptedLoadableModuleTest):
     """Runs in Slicer, without a network connection and without installing anything."""
@@ -205,16 +282,63 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         if problems:
             raise AssertionError("\n".join(problems))
 
+    def test_a_volume_from_a_file_is_upscaled_in_its_place(self):
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "head é.nrrd")
+            slicer.util.saveNode(self._volume(), path)
+            slicer.mrmlScene.Clear()
+            inputNode = slicer.util.loadVolume(path)
+        node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+        np.testing.assert_allclose(self._bounds(node), self._bounds(inputNode), atol=1e-6)
+
+    def test_the_thick_slice_sample_is_in_sample_data(self):
+        import SampleData
+
+        ThickSliceSample().register()
+        sources = SampleData.SampleDataLogic.sampleDataSourcesByCategory(ThickSliceSample.CATEGORY)
+        self.assertEqual([source.sampleName for source in sources], [ThickSliceSample.NAME])
+
+    def test_the_worker_answers_and_can_be_killed(self):
+        output, errors, exitCodes = bytearray(), bytearray(), []
+        # It lists the models without PyTorch, which the test machine may lack.
+        QtWorkerProcess().start(["models", "--json"], output.extend, errors.extend, exitCodes.append)
+        self._wait(lambda: exitCodes)
+        self.assertEqual(exitCodes, [0], errors.decode("utf-8", "replace"))
+        self.assertIn(b"mri-x2-compact", output)
+        worker = QtWorkerProcess()
+        worker.start(["doctor"], output.extend, errors.extend, exitCodes.append)
+        worker.kill()
+        slicer.app.processEvents()
+        self.assertEqual(exitCodes, [0])
+
+    def test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed(self):
+        self._skipWithoutEngine()
+        inputNode = self._volume()
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        widget.logic.getParameterNode().inputVolume = inputNode
+        widget.logic.getParameterNode().device = "cpu"
+        count = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+        widget.ui.upscaleButton.click()
+        widget.ui.cancelButton.click()
+        self.assertFalse(widget.ui.cancelButton.enabled)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"), count)
+        widget.ui.upscaleButton.click()
+        self._wait(lambda: not widget.ui.cancelButton.enabled)
+        self.assertEqual(
+            slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode"), count + 1, widget.ui.statusLabel.text
+        )
+
     def test_upscale_makes_a_finer_volume_in_the_same_place(self):
         inputNode = self._volume()
         before = slicer.util.arrayFromVolume(inputNode).copy()
         node = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
         self.assertEqual(node.GetName(), "Phantom SR x2")
         self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
-        bounds, inputBounds = [0.0] * 6, [0.0] * 6
-        node.GetRASBounds(bounds)
-        inputNode.GetRASBounds(inputBounds)
-        np.testing.assert_allclose(bounds, inputBounds, atol=1e-6)
+        np.testing.assert_allclose(self._bounds(node), self._bounds(inputNode), atol=1e-6)
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(inputNode), before)
         self.assertEqual(node.GetDisplayNode().GetWindow(), inputNode.GetDisplayNode().GetWindow())
 
@@ -248,12 +372,27 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         self.assertIn("48\u00a0×\u00a040\u00a0×\u00a06", widget.ui.forecastLabel.text)
 
     def test_the_engine_upscales_where_it_is_installed(self):
+        self._skipWithoutEngine()
+        node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
+        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+
+    def _skipWithoutEngine(self):
         try:
             import SuperResolutionLib.upscaling  # noqa: F401
         except ImportError as error:
             self.skipTest(f"the engine's packages are not installed: {error}")
-        node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
-        self.assertEqual(node.GetImageData().GetDimensions(), (48, 40, 6))
+
+    def _wait(self, until, seconds=120):
+        deadline = time.monotonic() + seconds
+        while not until():
+            self.assertLess(time.monotonic(), deadline, "it took too long")
+            slicer.app.processEvents()
+            time.sleep(0.01)
+
+    def _bounds(self, node):
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        return bounds
 
     def _volume(self):
         k, j, i = np.mgrid[0:6, 0:20, 0:24]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from .errors import Cancelled, InputError
 from .progress import PROGRESS
 from .version import VERSION
 
-DONE, OUR_FAULT, BAD_INPUT, CANCELLED = 0, 1, 2, 3
+DONE, SOME_FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 3
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,21 +82,32 @@ def _parser() -> argparse.ArgumentParser:
     upscale = commands.add_parser("upscale", help="write a finer volume")
     upscale.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
     upscale.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
-    grid = upscale.add_mutually_exclusive_group()
-    grid.add_argument(
-        "--factor", type=_factor, metavar="F", help="4 for the slice plane, or 1x1x4, 2x2x2, ... (i x j x k)"
-    )
-    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
-    grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
-    upscale.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
-    _add_as_stored(upscale)
-    _add_new_slices(upscale)
+    _add_upscale_options(upscale)
+    upscale.add_argument("--added", metavar="FILE", help="also write the result minus B-spline interpolation")
     upscale.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
     upscale.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
-    upscale.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of OUT")
-    upscale.add_argument("--no-compression", action="store_true", help="write OUT faster and larger")
     _add_engine_options(upscale)
     upscale.set_defaults(run=_upscale)
+
+    batch = commands.add_parser("batch", help="upscale every volume below a folder")
+    batch.add_argument("input", metavar="IN_DIR", help="folder of volumes and DICOM series folders, at any depth")
+    batch.add_argument("output", metavar="OUT_DIR", help="gets the same folders and names, and summary.csv")
+    _add_upscale_options(batch)
+    batch.add_argument("--added", action="store_true", help="also write NAME.added.nrrd, as upscale --added")
+    batch.add_argument("--uncertainty", action="store_true", help="also write NAME.uncertainty.nrrd, the ensemble's SD")
+    batch.add_argument("--resume", action="store_true", help="skip what is there from the same input and options")
+    crew = batch.add_mutually_exclusive_group()
+    crew.add_argument("--workers", type=int, default=1, metavar="N", help="volumes at a time, by dask (1)")
+    crew.add_argument("--scheduler", metavar="ADDRESS", help="a running dask scheduler, such as tcp://host:8786")
+    _add_engine_options(batch)
+    batch.set_defaults(run=_batch)
+
+    export = commands.add_parser("export-dicom", help="write a result as a derived DICOM series")
+    export.add_argument("source", metavar="IN_SERIES", help="folder of the DICOM series that was upscaled")
+    export.add_argument("result", metavar="RESULT", help="its result, .nrrd, .nii.gz, ...")
+    export.add_argument("output", metavar="OUT_DIR", help="a new or empty folder")
+    export.add_argument("--report", metavar="FILE", help="upscale's report; RESULT.json by default, where it is there")
+    export.set_defaults(run=_export_dicom)
 
     preview = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
     preview.add_argument("input", metavar="IN", help="a volume, as for upscale")
@@ -144,8 +154,26 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
     doctor.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
+    doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_upscale_options(parser: argparse.ArgumentParser) -> None:
+    grid = parser.add_mutually_exclusive_group()
+    grid.add_argument(
+        "--factor", type=_factor, metavar="F", help="4 for the slice plane, or 1x1x4, 2x2x2, ... (i x j x k)"
+    )
+    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
+    grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
+    parser.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    parser.add_argument(
+        "--box", type=_box, metavar="I,J,K,I,J,K", help="only the voxels from the first index to before the second"
+    )
+    _add_as_stored(parser)
+    _add_new_slices(parser)
+    parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
+    parser.add_argument("--no-compression", action="store_true", help="write faster and larger files")
 
 
 def _add_as_stored(parser: argparse.ArgumentParser) -> None:
@@ -202,7 +230,14 @@ def _plane(text: str) -> tuple:
     return (name or None, axes)
 
 
-_factor.__name__, _spacing.__name__ = "factor", "spacing"
+def _box(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    values = tuple(int(part) for part in text.split(","))
+    if len(values) != 6:
+        raise ValueError
+    return values[:3], values[3:]
+
+
+_factor.__name__, _spacing.__name__, _box.__name__ = "factor", "spacing", "list of 6 indices"
 
 
 def _request(options, **changes):
@@ -219,39 +254,83 @@ def _request(options, **changes):
 
 
 def _upscale(options, progress, stop) -> int:
-    from .upscaling import upscale
-    from .volume_files import check_format_holds, check_output_folder, check_output_path, read_volume, write_volume
+    from .file_upscaling import upscale_file
 
-    outputs = [path for path in (options.output, options.uncertainty) if path]
-    for path in outputs:
-        check_output_path(path)
-    if options.report:
-        check_output_folder(options.report)
-        if Path(options.report).is_dir():
-            raise InputError(f"{options.report} is a folder; give the report another name.")
-    volume = read_volume(options.input)
-    for path in outputs:
-        check_format_holds(volume, path)
-    request = _request(
+    report = upscale_file(
+        options.input,
+        options.output,
+        _upscale_request(options),
+        added=options.added,
+        uncertainty=options.uncertainty,
+        report_file=options.report,
+        compressed=not options.no_compression,
+        progress=progress,
+        cancelled=stop,
+    )
+    progress.result(str(options.output), report)
+    return DONE
+
+
+def _upscale_request(options):
+    return _request(
         options,
         factor=options.factor,
         spacing=options.spacing,
         isotropic=options.isotropic,
         region=options.region,
+        box=options.box,
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
         as_stored=options.as_stored,
         thickness=options.thickness,
         adapt=options.adapt,
     )
-    result = upscale(volume, request, progress, stop)
-    report = {"input_file": str(options.input), "output_file": str(options.output), **result.report}
-    if options.uncertainty:
-        write_volume(result.uncertainty, options.uncertainty, not options.no_compression)
-    write_volume(result.volume, options.output, not options.no_compression)
-    if options.report:
-        _write_text(Path(options.report), json.dumps(report, indent=2) + "\n")
-    progress.result(str(options.output), report)
+
+
+def _batch(options, progress, stop) -> int:
+    from .cohort import upscale_folder
+
+    outcomes = upscale_folder(
+        options.input,
+        options.output,
+        _upscale_request(options),
+        added=options.added,
+        resume=options.resume,
+        workers=options.workers,
+        scheduler=options.scheduler,
+        compressed=not options.no_compression,
+        progress=progress,
+        finished=progress.file,
+        cancelled=stop,
+    )
+    progress.summary(options.output, outcomes)
+    states = [outcome.state for outcome in outcomes]
+    if "cancelled" in states:
+        left = states.count("cancelled")
+        progress.error(
+            "cancelled", f"Cancelled; {left} of {len(states)} volumes are left, which --resume goes on with."
+        )
+        return CANCELLED
+    return SOME_FAILED if "failed" in states else DONE
+
+
+def _export_dicom(options, progress, stop) -> int:
+    from .dicom_export import export_dicom
+    from .volume_files import read_volume
+
+    path = Path(options.report or f"{options.result}.json")
+    report = None
+    if options.report or path.is_file():
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            report["output"]["dimensions_ijk"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path} is not a report of upscale; give the one that was made with the result."
+            ) from None
+    result = read_volume(options.result)
+    uid = export_dicom(options.source, result, options.output, report, stop)
+    print(f"{options.output}: {result.dimensions[2]} images, series {uid}")
     return DONE
 
 
@@ -295,7 +374,7 @@ def _evaluate(options, progress, stop) -> int:
     from .evaluation import DEGRADATIONS, evaluate, format_table
     from .figures import evaluation_figure
     from .upscaling import upscale
-    from .volume_files import check_output_folder
+    from .volume_files import check_output_folder, write_text
 
     planes = dict(options.plane or ())
     if options.out:
@@ -319,8 +398,8 @@ def _evaluate(options, progress, stop) -> int:
     )
     print(format_table(evaluation.records))
     if options.out:
-        _write_text(folder / "table.md", format_table(evaluation.records, "markdown") + "\n")
-        _write_text(folder / "records.json", json.dumps(evaluation.records, indent=1) + "\n")
+        write_text(folder / "table.md", format_table(evaluation.records, "markdown") + "\n")
+        write_text(folder / "records.json", json.dumps(evaluation.records, indent=1) + "\n")
         evaluation_figure(evaluation.examples, folder / "figure.png")
     return DONE
 
@@ -353,19 +432,11 @@ def _describe(model) -> dict:
 def _doctor(options, progress, stop) -> int:
     from .doctor import check_installation, check_scan
 
-    healthy = True
+    findings = []
     for finding in [check_scan(options.scan)] if options.scan else check_installation():
-        print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
-        healthy = healthy and finding.healthy
-    return DONE if healthy else BAD_INPUT
-
-
-def _write_text(path: Path, text: str) -> None:
-    from .volume_files import temporary_name
-
-    partial = temporary_name(path)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        findings.append(finding)
+        if not options.json:
+            print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    return DONE if all(finding.healthy for finding in findings) else BAD_INPUT

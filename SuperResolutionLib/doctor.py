@@ -33,7 +33,12 @@ def check_installation() -> Iterator[Finding]:
         try:
             module = importlib.import_module(name)
         except Exception as error:  # a broken binary raises anything, OSError on Windows among others
-            yield Finding(name, False, f"cannot be imported ({type(error).__name__}: {error}); install it again")
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            yield Finding(name, False, f"cannot be imported ({reason}); install it again")
+            continue
+        # What a broken installation leaves behind, a folder without its files, imports as an empty module.
+        if getattr(module, "__file__", None) is None:
+            yield Finding(name, False, "its files are incomplete; install it again")
         else:
             working.add(name)
             yield Finding(name, True, str(getattr(module, "__version__", "version not stated")))

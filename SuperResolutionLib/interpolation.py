@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import torch
 
 from .errors import InputError
+from .resampling import Grid, resampled
 from .volume import Volume, refined_matrix
 
 INTERPOLATORS = {
@@ -54,6 +55,16 @@ def refine(array: np.ndarray, factors: tuple[int, ...], method: str = "bspline")
             weights = _weights(array.shape[axis], int(factor), method)
             array = np.moveaxis(np.tensordot(array, weights, (axis, 0)), -1, axis)
     return np.ascontiguousarray(array)
+
+
+def added_to_interpolation(coarse: Volume, fine: Volume) -> Volume:
+    """Return ``fine`` minus the cubic B-spline interpolation of ``coarse`` at its voxels: float32, in the same units.
+
+    Args:
+        fine: its axes are parallel to those of ``coarse``; it may cover a part of it.
+    """
+    interpolated = resampled(coarse, Grid(fine.ijk_to_ras, fine.dimensions))
+    return Volume(np.subtract(fine.voxels, interpolated.voxels, dtype=np.float32), fine.ijk_to_ras, fine.modality)
 
 
 def _weights(length: int, factor: int, method: str) -> np.ndarray:

@@ -29,8 +29,7 @@ class UpscaleRequest:
             the model says; None chooses by factor and quality.
         detail: 0 (fidelity) to 1 (perceptual); None takes the model's default.
         region: two opposite corners R, A, S, R, A, S of a box in mm; only the voxels that it touches are computed.
-        slices: the first and the last index across the slices; only these slices are computed.
-        box: first and last (excluded) index along i, j and k; only these voxels are computed.
+        box: first and last (excluded) index along i, j and k; only these voxels are computed, instead of a region.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         quality: ``fast`` (compact network), ``standard`` (RRDB where one is installed) or ``best`` (plus the
             eight-fold flip and rotate ensemble).
@@ -50,7 +49,6 @@ class UpscaleRequest:
     model: str | None = None
     detail: float | None = None
     region: tuple[float, float, float, float, float, float] | None = None
-    slices: tuple[int, int] | None = None
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     device: str = "auto"
     quality: str = "standard"

@@ -47,10 +47,12 @@ def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> 
 
 def resampled(volume: Volume, grid: Grid) -> Volume:
     """Return the volume on a grid with parallel axes, as float32; see ``line_resamplers``."""
-    voxels = np.asarray(volume.voxels, np.float32)
-    for axis, lines in enumerate(line_resamplers(Grid(volume.ijk_to_ras, volume.dimensions), grid)):
-        voxels = resampled_lines(voxels, 2 - axis, lines)
-    return Volume(voxels, grid.ijk_to_ras, volume.modality)
+    voxels = volume.voxels
+    lines = line_resamplers(Grid(volume.ijk_to_ras, volume.dimensions), grid)
+    # What is only cut out goes first: less is left to interpolate.
+    for axis in sorted(range(3), key=lambda axis: not isinstance(lines[axis], slice)):
+        voxels = resampled_lines(voxels, 2 - axis, lines[axis])
+    return Volume(np.asarray(voxels, np.float32), grid.ijk_to_ras, volume.modality)
 
 
 def line_resamplers(old: Grid, new: Grid) -> list[slice | np.ndarray]:

@@ -174,19 +174,15 @@ def _check_voxels(volume: Volume) -> None:
 def _wanted_box(volume: Volume, plan: Plan, request: UpscaleRequest) -> Box:
     """Return the index box, first and last (excluded) along i, j and k, of the voxels that were asked for."""
     first, last = request.box or ((0, 0, 0), volume.dimensions)
+    if not all(0 <= low < high <= size for low, high, size in zip(first, last, volume.dimensions)):
+        size = " x ".join(map(str, volume.dimensions))
+        raise InputError(f"There is no box from index {first} to {last}; choose one within {size} voxels.")
     if request.region is not None:
+        if request.box is not None:
+            raise InputError("Give either a region in mm or a box of indices, not both.")
         if len(request.region) != 6 or not np.isfinite(request.region).all():
             raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
         first, last = volume.box_of_region(request.region)
-    if request.slices is not None:
-        first, last = list(first), list(last)
-        start, end = request.slices
-        if not first[plan.slice_axis] <= start <= end < last[plan.slice_axis]:
-            raise InputError(
-                f"There are no slices {start} to {end}; choose from {first[plan.slice_axis]} to"
-                f" {last[plan.slice_axis] - 1}."
-            )
-        first[plan.slice_axis], last[plan.slice_axis] = start, end + 1
     return tuple(first), tuple(last)
 
 

@@ -19,8 +19,11 @@ MODALITY, SLICE_THICKNESS = "0008|0060", "0018|0050"
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_volume(path: os.PathLike | str) -> Volume:
-    """Read an image file or a folder that holds one DICOM series.
+def read_volume(path: os.PathLike | str, series: str | None = None) -> Volume:
+    """Read an image file or a DICOM series in a folder.
+
+    Args:
+        series: which of ``dicom_series_in`` the folder; None where it holds one.
 
     Raises:
         InputError: nothing there, not an image, several series or uneven slices in the folder, more than one
@@ -30,7 +33,7 @@ def read_volume(path: os.PathLike | str) -> Volume:
     if not path.exists():
         raise InputError(f"There is no file {path}; check the path.")
     if path.is_dir():
-        return _volume_from_image(_read_series(path), path)
+        return _volume_from_image(_read_series(path, series), path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -74,15 +77,26 @@ def _check_that_nifti_is_whole(path: Path, reader: sitk.ImageFileReader) -> None
         raise InputError(f"{path.name} is damaged or cut short; get a fresh copy of the file.")
 
 
-def _read_series(folder: Path) -> sitk.Image:
+def dicom_series_in(folder: os.PathLike | str) -> tuple[str, ...]:
+    """Return the identifiers of the DICOM series whose images lie in a folder (not below it)."""
     sitk.ProcessObject.GlobalWarningDisplayOff()  # GDCM prints its own line about a folder without DICOM
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     sitk.ProcessObject.GlobalWarningDisplayOn()
-    if not series:
+    return tuple(series)
+
+
+def dicom_files(folder: os.PathLike | str, series: str) -> tuple[str, ...]:
+    """Return the files of one of ``dicom_series_in`` the folder, by slice."""
+    return tuple(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series))
+
+
+def _read_series(folder: Path, series: str | None) -> sitk.Image:
+    found = dicom_series_in(folder)
+    if not found:
         raise InputError(f"The folder {folder} holds no DICOM series; give an image file or a DICOM folder.")
-    if len(series) > 1:
-        raise InputError(f"The folder {folder} holds {len(series)} DICOM series; give a folder with one series.")
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    if series is None and len(found) > 1:
+        raise InputError(f"The folder {folder} holds {len(found)} DICOM series; give a folder with one series.")
+    names = dicom_files(folder, series or found[0])
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(names)
     reader.MetaDataDictionaryArrayUpdateOn()
@@ -195,5 +209,15 @@ def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = Tru
         os.replace(partial, path)
     except (RuntimeError, OSError) as error:
         raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text under a temporary name, then rename."""
+    partial = temporary_name(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,38 +1,57 @@
 from __future__ import annotations
 
-from SuperResolutionLib.planning import slice_axis
+import math
+
+from SuperResolutionLib.planning import plan_upscale
+
+from .Prospect import Prospect
+from .RunTimes import RunTimes
+from .Workload import Workload
 
 
 class Forecast:
-    """Foretells the size of a result from the input alone, without the engine's heavy imports."""
+    """Foretells a run from its input alone, without the engine's heavy imports."""
 
-    def text(self, volume, factor: int, region: tuple[float, ...] | None = None) -> str:
-        """Return such as ``1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB``.
+    PROGRAM_BYTES = 6e8
+    """Python, PyTorch and the tiles in work; measured."""
+
+    def __init__(self, runTimes: RunTimes):
+        self._runTimes = runTimes
+
+    def prospect(self, volume, request, acquiredSpacing=None, companions: int = 0) -> Prospect:
+        """Return what the run of a request will make and need.
 
         Args:
             volume: a ``Volume``.
-            factor: of the two finer axes.
-            region: R, A, S, R, A, S in mm, or None.
+            request: an ``UpscaleRequest``.
+            acquiredSpacing: mm along i, j and k, where the network starts from less than is stored.
+            companions: how many volumes come with the result: what was added, the uncertainty.
 
         Raises:
-            InputError: the region does not touch the volume.
+            InputError: the engine refuses the request, or the region does not touch the volume.
         """
-        if region is not None:
-            volume = volume.cropped(*volume.box_of_region(region))
-        across = slice_axis(volume)
-        factors = [1 if axis == across else factor for axis in range(3)]
-        dimensions = [size * f for size, f in zip(volume.dimensions, factors)]
-        spacing = [value / f for value, f in zip(volume.spacing, factors)]
-        size = dimensions[0] * dimensions[1] * dimensions[2] * volume.voxels.dtype.itemsize
-        voxels = " × ".join(map(str, dimensions))
-        return f"{voxels} voxels at {' × '.join(map(self._millimetres, spacing))} mm, {self._bytes(size)}"
-
-    def _millimetres(self, value: float) -> str:
-        return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
-
-    def _bytes(self, count: int) -> str:
-        for unit in ("bytes", "kB", "MB"):
-            if count < 1000:
-                return f"{count:.0f} {unit}"
-            count /= 1000
-        return f"{count:.1f} GB"
+        plan = plan_upscale(volume, request)
+        wanted = volume if request.region is None else volume.cropped(*volume.box_of_region(request.region))
+        grid = plan.output_grid(wanted)
+        voxels = math.prod(grid.dimensions)
+        resultBytes = voxels * volume.voxels.dtype.itemsize
+        finer = [old / new for old, new in zip(acquiredSpacing or volume.spacing, grid.spacing)]
+        workload = Workload(
+            request.device,
+            f"{request.model or request.quality}{' new slices' * (plan.through is not None)}",
+            math.ceil(max(finer[axis] for axis in range(3) if axis != plan.slice_axis) - 0.01),
+            (8 if request.quality == "best" or request.uncertainty else 1) * voxels / 1e6,
+            request.adapt,
+        )
+        seconds, measured = self._runTimes.seconds(workload)
+        return Prospect(
+            dimensions=tuple(int(size) for size in grid.dimensions),
+            spacing=tuple(float(value) for value in grid.spacing),
+            resultBytes=resultBytes,
+            # The result is held by the engine, by its writer, and later by Slicer; companions are 4 bytes a voxel.
+            memoryBytes=self.PROGRAM_BYTES + volume.voxels.nbytes + 3 * resultBytes + companions * 3 * 4 * voxels,
+            seconds=seconds,
+            measured=measured,
+            addsSlices=plan.through is not None,
+            workload=workload,
+        )

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import contextmanager
 from pathlib import Path
 
+from .DownloadSize import DownloadSize
 from .InstallError import InstallError
 from .monaiRequirement import monaiRequirement
 from .PackageState import PackageState
@@ -10,14 +13,19 @@ from .versionNumbers import versionNumbers
 
 
 class Installer:
-    """Gets the Python packages that the engine needs, once, after asking once. Nothing is installed at start-up."""
+    """Gets the Python packages that the engine needs, once, after asking once. Nothing is installed at start-up.
+
+    PyTorch comes first and alone; the others must then fit it, so that their failure leaves it as it is.
+    """
 
     LEAST_TORCH = "2.1"
+    REPAIR = "click Check installation under Advanced to repair it"
 
     def __init__(self, packages: PythonPackages, requirementsFile: Path):
         self._packages = packages
         self._requirementsFile = requirementsFile
         self._ready = False
+        self._busy = False
 
     def ensure(self) -> None:
         """Return once all packages are there.
@@ -27,40 +35,136 @@ class Installer:
         """
         if self._ready:
             return
-        state = self._inspect()
-        self._checkTorch(state)
-        if not state.torch or self._missing(state):
-            self._askToInstall(state)
-            state = self._install(state)
-        self._ready = True
-
-    def _askToInstall(self, state: PackageState) -> None:
-        names = [*([] if state.torch else ["PyTorch"]), *self._missing(state)]
-        listed = ", ".join(names)
-        if not self._packages.mayInstall():
-            raise InstallError(f"{listed} must be installed first, and nothing is installed while Slicer runs tests.")
-        size = " This is a large download (up to 3 GB) and can take several minutes." if not state.torch else ""
-        question = f"Upscaling needs these Python packages, which are not installed yet: {listed}.{size} Install now?"
-        if not self._packages.confirm(question):
-            raise InstallError(f"Upscaling needs {listed}; click Upscale again to install.")
-
-    def _install(self, state: PackageState) -> PackageState:
-        if not state.torch:
-            self._packages.installTorch(f">={self.LEAST_TORCH}")
+        with self._alone():
             state = self._inspect()
             self._checkTorch(state)
-            if not state.torch:
-                raise InstallError("PyTorch was not installed; see the PyTorch module, then click Upscale again.")
-        missing = self._missing(state)
-        if missing:
-            constraints = [f"torch=={state.torch.split('+')[0]}", f"numpy=={state.numpy}"]
-            self._packages.install([self._requirement(name, state) for name in missing], constraints)
+            missing = self._missing(state)
+            if missing or not state.torch:
+                self._ask(state, missing)
+                self._install(state, missing)
+            self._ready = True
+
+    def repair(self, faulty: Collection[str]) -> bool:
+        """Install what is missing, and again what does not work, after asking once.
+
+        Args:
+            faulty: names of packages that do not import; those that are not ours to install are passed over.
+
+        Returns:
+            Whether there was anything to install.
+
+        Raises:
+            InstallError: as ``ensure``.
+        """
+        with self._alone():
+            self._ready = False
             state = self._inspect()
-            if self._missing(state):
-                raise InstallError(
-                    f"{', '.join(self._missing(state))} was not installed; see the Python console, then try again."
-                )
+            removeTorch = bool(state.torch) and (
+                bool(state.torchFault) or self._isTooOld(state.torch) or "torch" in faulty
+            )
+            missing = self._missing(state)
+            again = [name for name in self._requirements() if name in faulty and name not in missing]
+            if not (removeTorch or missing or again or not state.torch):
+                return False
+            self._ask(state, missing + again, removeTorch)
+            torchRequirement = f">={self.LEAST_TORCH}"
+            if removeTorch:
+                if not self._isTooOld(state.torch):
+                    # The same files would most likely break in the same way.
+                    torchRequirement += f",!={state.torch.split('+')[0]}"
+                self._packages.uninstallTorch()
+                state = self._inspect()
+                if state.torch:
+                    raise InstallError(
+                        "The faulty PyTorch could not be removed, as something uses its files; restart Slicer and"
+                        " click Check installation again before anything else."
+                    )
+            self._install(state, missing, again, torchRequirement)
+            return True
+
+    @contextmanager
+    def _alone(self):
+        # Slicer serves clicks while it waits for pip.
+        if self._busy:
+            raise InstallError("Python packages are being installed just now; wait until that is done.")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _ask(self, state: PackageState, names: list[str], removeTorch: bool = False) -> None:
+        withTorch = removeTorch or not state.torch
+        listed = ", ".join([*(["PyTorch"] if withTorch else []), *names])
+        if not self._packages.mayInstall():
+            raise InstallError(f"{listed} must be installed first, and nothing is installed while Slicer runs tests.")
+        if not self._packages.reachIndex():
+            raise InstallError(
+                f"{listed} must be installed, but no Python package index can be reached; connect this computer to the"
+                " internet, or install them from a folder as the README's section Installation says, and try again."
+            )
+        if not self._packages.confirm(self._question(state, names, withTorch, removeTorch)):
+            raise InstallError(f"Upscaling needs {listed}; click Upscale again to install.")
+
+    def _question(self, state: PackageState, names: list[str], withTorch: bool, removeTorch: bool) -> str:
+        size = DownloadSize(state)
+        lines = ["Upscaling needs Python packages that are missing or do not work:", ""]
+        if withTorch:
+            lines.append(f"• PyTorch, which runs the networks: {size.ofTorch()}")
+        if names:
+            lines.append(f"• {', '.join(names)}: {size.ofOthers()}")
+        if removeTorch:
+            lines += ["", f"PyTorch {state.torch}, which is there now, is removed first, for other extensions too."]
+        lines += [
+            "",
+            "They are installed into this Slicer and nowhere else, from the Python package index and pytorch.org,"
+            f" which takes some minutes. Slicer may not respond meanwhile. {size.room(withTorch)} No image leaves this"
+            " computer.",
+            "",
+            "Install now?",
+        ]
+        return "\n".join(lines)
+
+    def _install(
+        self,
+        state: PackageState,
+        missing: list[str],
+        again: Collection[str] = (),
+        torchRequirement: str = f">={LEAST_TORCH}",
+    ) -> None:
+        if not state.torch:
+            state = self._installTorch(torchRequirement)
+        constraints = [f"torch=={state.torch.split('+')[0]}", f"numpy=={state.numpy}"]
+        for names, install in ((missing, self._packages.install), (again, self._packages.reinstall)):
+            if names:
+                install([self._requirement(name, state) for name in names], constraints)
+        if missing or again:
+            self._checkNothingElseChanged(state, self._inspect())
+
+    def _installTorch(self, requirement: str) -> PackageState:
+        try:
+            self._packages.installTorch(requirement)
+        except InstallError:
+            # An installation that was cut off leaves its metadata behind; that says more than pip's exit code.
+            self._checkTorch(self._inspect())
+            raise
+        state = self._inspect()
+        self._checkTorch(state)
+        if not state.torch:
+            raise InstallError("PyTorch was not installed; see the Python console, then try again.")
         return state
+
+    def _checkNothingElseChanged(self, before: PackageState, after: PackageState) -> None:
+        self._checkTorch(after)
+        if (after.torch, after.numpy) != (before.torch, before.numpy):
+            raise InstallError(
+                f"The installation changed PyTorch from {before.torch} to {after.torch or 'none'} and NumPy from"
+                f" {before.numpy} to {after.numpy}; {self.REPAIR}."
+            )
+        if self._missing(after):
+            raise InstallError(
+                f"{', '.join(self._missing(after))} was not installed; see the Python console, then try again."
+            )
 
     def _inspect(self) -> PackageState:
         return self._packages.inspect(list(self._requirements()))
@@ -68,19 +172,21 @@ class Installer:
     def _checkTorch(self, state: PackageState) -> None:
         # pip takes such a torch for installed, so installing again would "succeed" and change nothing.
         if state.torchFault:
+            raise InstallError(f"PyTorch is only half-installed: it does not load ({state.torchFault}); {self.REPAIR}.")
+        if state.torch and self._isTooOld(state.torch):
             raise InstallError(
-                f"PyTorch is installed but does not load ({state.torchFault}); uninstall it in the module"
-                " PyTorch Utils, restart Slicer and click Upscale again."
+                f"PyTorch {state.torch} is too old, {self.LEAST_TORCH} or newer is needed; {self.REPAIR}."
             )
 
-        if state.torch and versionNumbers(state.torch) < versionNumbers(self.LEAST_TORCH):
-            raise InstallError(
-                f"PyTorch {state.torch} is too old, {self.LEAST_TORCH} or newer is needed; uninstall it in the module"
-                " PyTorch Utils, restart Slicer and click Upscale again."
-            )
+    def _isTooOld(self, torch: str) -> bool:
+        return versionNumbers(torch) < versionNumbers(self.LEAST_TORCH)
 
     def _missing(self, state: PackageState) -> list[str]:
-        return [name for name in self._requirements() if not state.others.get(name)]
+        return [
+            name
+            for name, requirement in self._requirements().items()
+            if versionNumbers(state.others.get(name) or "") < versionNumbers(requirement.split(">=")[1])
+        ]
 
     def _requirement(self, name: str, state: PackageState) -> str:
         if name != "monai":
@@ -96,4 +202,4 @@ class Installer:
     def _requirements(self) -> dict[str, str]:
         lines = self._requirementsFile.read_text(encoding="utf-8").splitlines()
         wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        return {line.split(">")[0].split("=")[0].strip(): line for line in wanted}
+        return {line.split(">=")[0]: line for line in wanted}

@@ -6,6 +6,8 @@ from pathlib import Path
 from SuperResolutionLib.bundles import BUNDLES, Model, choose_model, read_model
 from SuperResolutionLib.errors import InputError
 
+from .Purpose import Purpose
+
 
 class ModelCatalog:
     """The installed models, as the panel lists them."""
@@ -13,19 +15,23 @@ class ModelCatalog:
     def __init__(self, bundles: Path = BUNDLES):
         self._bundles = bundles
 
-    def models(self, factor: int) -> list[Model]:
-        """Return the models of a factor, by name. A folder that is no model is left out, and the log says so."""
+    def models(self, purpose: Purpose) -> list[Model]:
+        """Return the models that may serve a purpose, by name; a folder that is no model is logged and left out."""
         found = []
         for path in sorted(self._bundles.glob("*/configs/metadata.json")):
             try:
                 found.append(read_model(path.parent.parent))
             except InputError as error:
                 logging.warning("%s", error)
-        return [model for model in found if model.factor == factor]
+        if purpose is Purpose.ISOTROPIC:
+            return [model for model in found if model.through_slices]
+        return [model for model in found if not model.through_slices and purpose.factor in (None, model.factor)]
 
-    def chosen(self, factor: int, name: str, quality: str) -> Model | None:
-        """Return the named model; for "" the one that the engine takes for this quality; None where there is none."""
-        models = self.models(factor)
+    def chosen(self, purpose: Purpose, name: str, quality: str) -> Model | None:
+        """Return the named model; for "" the one that the engine takes for this quality; None where that is open."""
+        models = self.models(purpose)
         if name:
             return next((model for model in models if model.name == name), None)
-        return choose_model(factor, quality, models) if models else None
+        if purpose is Purpose.ISOTROPIC:
+            return models[0] if models else None
+        return choose_model(purpose.factor, quality, models) if models and purpose.factor else None

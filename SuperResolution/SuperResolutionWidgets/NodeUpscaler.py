@@ -1,9 +1,26 @@
 from __future__ import annotations
 
+import importlib
+
 from SuperResolutionLib.errors import InputError
 
 from .ResultPlacement import ResultPlacement
 from .VolumeNodes import regionFromRoi, volumeFromNode
+
+
+def importEngine():
+    """Return the module ``SuperResolutionLib.upscaling``.
+
+    Raises:
+        InputError: PyTorch or another package that the engine needs is not installed.
+    """
+    try:
+        return importlib.import_module("SuperResolutionLib.upscaling")
+    except (ImportError, OSError, AttributeError) as error:
+        # OSError and AttributeError are what a half-installed PyTorch raises.
+        raise InputError(
+            f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
+        ) from error
 
 
 def runEngine(volume, options: dict, progress, cancelled):
@@ -12,13 +29,8 @@ def runEngine(volume, options: dict, progress, cancelled):
     Raises:
         InputError: also where PyTorch or another package that the engine needs is not installed.
     """
-    try:
-        from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-    except ImportError as error:
-        raise InputError(
-            f"A Python package that upscaling needs does not load ({error}); run SuperResolutionLogic().install() once."
-        ) from error
-    return upscale(volume, UpscaleRequest(**options), progress=progress, cancelled=cancelled)
+    engine = importEngine()
+    return engine.upscale(volume, engine.UpscaleRequest(**options), progress=progress, cancelled=cancelled)
 
 
 class NodeUpscaler:

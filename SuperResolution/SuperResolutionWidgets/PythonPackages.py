@@ -14,6 +14,9 @@ class PythonPackages(Protocol):
     def mayInstall(self) -> bool:
         """Return whether anything may be installed at all; False while Slicer runs its tests."""
 
+    def reachIndex(self) -> bool:
+        """Return whether pip, as it is configured here, can find a package; takes up to half a minute offline."""
+
     def confirm(self, question: str) -> bool:
         """Ask the user."""
 
@@ -24,9 +27,19 @@ class PythonPackages(Protocol):
             InstallError: the PyTorch extension is missing, or it failed.
         """
 
+    def uninstallTorch(self) -> None:
+        """Remove PyTorch, whole or half-installed.
+
+        Raises:
+            InstallError: as above, or files are in use.
+        """
+
     def install(self, requirements: list[str], constraints: list[str]) -> None:
         """Install packages, none of which may change what ``constraints`` names.
 
         Raises:
             InstallError: pip failed.
         """
+
+    def reinstall(self, requirements: list[str], constraints: list[str]) -> None:
+        """Put the files of these packages in place again, and nothing else. Raises as ``install``."""

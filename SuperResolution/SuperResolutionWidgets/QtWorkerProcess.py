@@ -61,7 +61,9 @@ class QtWorkerProcess:
         self._readOutput()
         self._readErrorOutput()
         crashed = exitStatus == qt.QProcess.CrashExit
-        self._release().deleteLater()
+        process = self._release()
+        # PythonQt deletes an object with its last Python reference, and this one is in the middle of its own signal.
+        qt.QTimer.singleShot(0, lambda: process.deleteLater())
         self._onFinished(-1 if crashed else exitCode)
 
     def _failToStart(self, error):

@@ -7,9 +7,15 @@ import slicer.util
 
 from SuperResolutionLib.errors import InputError
 
+from .Companion import Companion
+from .DicomDescription import DicomDescription
+
 
 class ResultPlacement:
     """Puts a result beside its input: same study, same transform, same window, shown in the slice views."""
+
+    INPUT_REFERENCE = "SuperResolution.input"
+    """The role under which the node of a result refers to its input."""
 
     def checkOutputNode(self, outputNode, inputNode) -> None:
         """Raise InputError unless ``outputNode`` is None or a scalar volume other than the input."""
@@ -23,40 +29,93 @@ class ResultPlacement:
     def nameFor(self, inputNode, factor) -> str:
         """Return the result's name: ``MRHead SR x4``, or ``MRHead SR 2x2x1`` for one factor per axis."""
         suffix = "x".join(str(f) for f in factor) if isinstance(factor, (tuple, list)) else f"x{factor}"
+        return self.nameWith(inputNode, suffix)
+
+    def nameWith(self, inputNode, suffix: str) -> str:
+        """Return the result's name with another suffix: ``MRHead SR isotropic``."""
         return f"{inputNode.GetName()} SR {suffix}"
 
-    def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True):
+    def resultOf(self, inputNode):
+        """Return the newest result that was made of a node and is still in the scene, or None."""
+        results = [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            if inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
+        ]
+        return results[-1] if results else None
+
+    def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True, companions=None):
         """Return the node that holds ``volume``: ``outputNode``, or a new one called ``name``.
 
-        All that can run out of memory happens before the scene is touched, and a new node that cannot be finished is
-        taken out again with its display and its place in the hierarchy.
+        All that can run out of memory happens before the scene is touched, and new nodes that cannot be finished are
+        taken out again with their display and their place in the hierarchy.
 
         Args:
             volume, report: of an ``UpscaleResult``.
             inputNode: whose display, transform and hierarchy parent are taken over. It is not changed.
+            companions: ``Companion`` to its volume; each gets a node of its own, to which the result's node refers.
         """
-        staging = slicer.vtkMRMLScalarVolumeNode()
-        slicer.util.updateVolumeFromArray(staging, volume.voxels)
-        scene = slicer.mrmlScene
-        created = None
-        if outputNode is None or outputNode.GetScene() is None:
-            created = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
-        node = created or outputNode
+        staging = self._staged(volume)
+        stagedCompanions = [(companion, self._staged(extra), extra) for companion, extra in (companions or {}).items()]
+        if outputNode is not None and outputNode.GetScene() is None:
+            outputNode = None
+        created, references = [], {}
         try:
+            for companion, staged, extra in stagedCompanions:
+                title = f"{outputNode.GetName() if outputNode else name} {companion.value}"
+                node = self._newNode(title, created)
+                self._fill(node, staged, extra, inputNode)
+                self._colour(node, companion, extra)
+                self._joinStudy(inputNode, node)
+                references[companion.reference] = node.GetID()
+            node = outputNode or self._newNode(name, created)
             with slicer.util.NodeModify(node):
-                node.SetAndObserveImageData(staging.GetImageData())
-                node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
-                node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
+                self._fill(node, staging, volume, inputNode)
                 self._writeProvenance(node, report)
+                if inputNode.GetScene() is not None:
+                    references[self.INPUT_REFERENCE] = inputNode.GetID()
+                self._refer(node, references)
             self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
+            DicomDescription().describe(inputNode, node, report)
         except Exception:
-            if created:
-                self._remove(created)
+            for node in reversed(created):
+                self._remove(node)
             raise
         if show:
             self._show(node)
         return node
+
+    def _staged(self, volume):
+        staging = slicer.vtkMRMLScalarVolumeNode()
+        slicer.util.updateVolumeFromArray(staging, volume.voxels)
+        return staging
+
+    def _newNode(self, name, created):
+        scene = slicer.mrmlScene
+        created.append(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name)))
+        return created[-1]
+
+    def _fill(self, node, staging, volume, inputNode):
+        node.SetAndObserveImageData(staging.GetImageData())
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
+        node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
+
+    def _refer(self, node, references):
+        for role in (self.INPUT_REFERENCE, *(companion.reference for companion in Companion)):
+            node.RemoveNodeReferenceIDs(role)
+            if references.get(role):
+                node.SetNodeReferenceID(role, references[role])
+
+    def _colour(self, node, companion, volume):
+        node.CreateDefaultDisplayNodes()
+        display = node.GetDisplayNode()
+        if display is None:
+            return
+        if slicer.mrmlScene.GetNodeByID(companion.colorNodeID) is not None:
+            display.SetAndObserveColorNodeID(companion.colorNodeID)
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(*companion.window(volume.voxels))
 
     def _writeProvenance(self, node, report):
         provenance = {

@@ -4,17 +4,18 @@ import time
 
 
 class TimeLeft:
-    """Foretells the time that a run still takes from the pace since its first step."""
+    """Foretells the time that a part of a run still takes from the pace since its first step."""
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock
         self._first = None
+        self._total = None
 
     def text(self, done: int, total: int) -> str:
-        """Return such as ``2 min left``, or "" until the pace is known."""
+        """Return such as ``2 min left``, or "" until the pace is known; another ``total`` begins another part."""
         now = self._clock()
-        if self._first is None:
-            self._first = (now, done)
+        if self._first is None or total != self._total:
+            self._first, self._total = (now, done), total
         began, first = self._first
         elapsed = now - began
         if done <= first or elapsed < 1:

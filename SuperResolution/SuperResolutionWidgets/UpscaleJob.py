@@ -35,11 +35,12 @@ class UpscaleJob:
         self._temporaryPath = temporaryPath
         self._folder: Path | None = None
 
-    def start(self, volume, options: list[str]) -> None:
+    def start(self, volume, options, companions=()) -> None:
         """Hand the volume to the worker.
 
         Args:
             options: command-line options of ``upscale``, such as ``["--factor", "4"]``.
+            companions: each ``Companion`` that is wanted beside the result.
 
         Raises:
             InputError: the temporary folder cannot be written, or is full.
@@ -51,6 +52,7 @@ class UpscaleJob:
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="SuperResolution-", dir=self._temporaryPath))
             source, self._target = self._folder / "input.nrrd", self._folder / "output.nrrd"
+            self._companions = {companion: self._folder / f"{companion.value}.nrrd" for companion in companions}
             # Uncompressed: this runs on the application's thread.
             SimpleITK.WriteImage(image_from_volume(volume), str(source), False)
         except (OSError, RuntimeError) as error:
@@ -58,8 +60,11 @@ class UpscaleJob:
             raise InputError(
                 f"The temporary folder cannot be written ({error}); free space, or choose another in the settings."
             ) from error
+        arguments = ["upscale", str(source), str(self._target), "--no-compression", "--progress", "json", *options]
+        for companion, path in self._companions.items():
+            arguments += [f"--{companion.value}", str(path)]
         self._process.start(
-            ["upscale", str(source), str(self._target), "--no-compression", "--progress", "json", *options],
+            arguments,
             self._messages.addOutput,
             self._messages.addErrorOutput,
             self._finish,
@@ -91,11 +96,12 @@ class UpscaleJob:
             )
         try:
             volume = read_volume(self._target)
+            companions = {companion: read_volume(path) for companion, path in self._companions.items()}
         except InputError as error:
             return UpscaleOutcome(message=f"The result could not be read back: {error}", log=log)
         # The report stays with the node; the files that it names are about to go.
         report = {k: v for k, v in self._messages.result["report"].items() if k not in ("input_file", "output_file")}
-        return UpscaleOutcome(volume=volume, report=report)
+        return UpscaleOutcome(volume=volume, companions=companions, report=report)
 
     def _removeFolder(self) -> None:
         if self._folder is None:

@@ -6,9 +6,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class UpscaleOutcome:
-    """How a job ended. ``message`` is empty, or one sentence for the user; ``log`` is the worker's last lines."""
+    """How a job ended.
+
+    Attributes:
+        volume: the result, None where there is none. companions: ``Companion`` to its volume.
+        message: empty, or one sentence for the user. log: the worker's last lines.
+    """
 
     volume: Any | None = None
+    companions: dict = field(default_factory=dict)
     report: dict = field(default_factory=dict)
     message: str = ""
     log: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import slicer
@@ -36,7 +37,7 @@ def volumeFromNode(node) -> Volume:
         raise InputError(f"{node.GetName()} holds 64-bit integers; convert it with Cast Scalar Volume first.")
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return Volume(voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node))
+    return Volume(voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node), _sliceThickness(node))
 
 
 def _modality(node):
@@ -45,6 +46,18 @@ def _modality(node):
     item = hierarchy.GetItemByDataNode(node) if hierarchy else 0
     name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
     return (hierarchy.GetItemAttribute(item, name) or None) if item else None
+
+
+def _sliceThickness(node):
+    instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if database is None or not instances:
+        return None
+    try:
+        thickness = float(database.instanceValue(instances[0], "0018,0050"))
+    except ValueError:
+        return None
+    return thickness if 0 < thickness < math.inf else None
 
 
 def regionFromRoi(roiNode, volumeNode) -> tuple[float, ...]:

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 import json
+import shutil
 import sys
+import sysconfig
 
 
 def version(name):
     try:
-        return importlib.metadata.version(name)
+        return importlib.metadata.version(name) or ""
     except importlib.metadata.PackageNotFoundError:
         return ""
 
@@ -29,6 +31,8 @@ def inspect(names):
         "torch": torch,
         "torchFault": torchFault() if torch else "",
         "others": {name: version(name) for name in names},
+        "nvidia": shutil.which("nvidia-smi") is not None,
+        "freeBytes": shutil.disk_usage(sysconfig.get_path("purelib")).free,
     }
 
 

@@ -16,32 +16,12 @@ import pytest
 import SimpleITK as sitk
 
 from SuperResolutionLib import through_plane
-from SuperResolutionLib.commands import main
 from SuperResolutionLib.version import VERSION
 from SuperResolutionLib.volume import Volume, refined_matrix
 from SuperResolutionLib.volume_files import read_volume, write_volume
 
 NIBABEL_IMAGES = Path(nibabel.__file__).parent / "tests" / "data"
 DONE, BAD_INPUT, CANCELLED = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def start(repository, tmp_path_factory):
-    """The function that starts the program somewhere outside the checkout."""
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    folder = tmp_path_factory.mktemp("elsewhere")
-
-    def start_program(*arguments) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "SuperResolutionLib", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            env=environment,
-            cwd=folder,
-        )
-
-    return start_program
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +32,6 @@ def thick_stack(tmp_path_factory):
     path = tmp_path_factory.mktemp("thick") / "thick.nrrd"
     write_volume(Volume(voxels, np.diag([1, 1, 4, 1.0]), "MR", 3.5), path)
     return path
-
-
-@pytest.fixture(scope="module")
-def run(start):
-    """The function that runs the program and returns (exit code, standard output, standard error)."""
-
-    def run_program(*arguments):
-        process = start(*arguments)
-        try:
-            out, err = process.communicate(timeout=120)
-        finally:
-            process.kill()
-        return process.returncode, out, err
-
-    return run_program
-
-
-@pytest.fixture
-def run_here(capfd):
-    """Like ``run``, but in this process: without the two seconds that torch takes to import."""
-
-    def run_main(*arguments):
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        return (code, *capfd.readouterr())
-
-    return run_main
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +93,20 @@ def test_factors_per_axis_a_region_and_a_float_result(run, brain, tmp_path):
     assert result.dimensions == (24, 28, 1) and result.voxels.dtype == np.float32
     np.testing.assert_allclose(result.ras_bounds(), volume.cropped(*box).ras_bounds(), atol=1e-6)
     assert json.loads((tmp_path / "part.json").read_text())["data_consistency"]["held"] is False
+
+
+def test_one_slice_and_what_was_added_to_it(run_here, brain, tmp_path):
+    code, _, err = run_here(
+        *("upscale", brain, tmp_path / "slice.nrrd", "--factor", "2", "--box", "0,0,1,33,41,2", "--device", "cpu"),
+        *("--added", tmp_path / "added.nrrd", "--progress", "none"),
+    )
+    assert (code, err) == (DONE, "")
+    volume, result, added = (read_volume(p) for p in (brain, tmp_path / "slice.nrrd", tmp_path / "added.nrrd"))
+    assert result.dimensions == added.dimensions == (66, 82, 1)
+    np.testing.assert_allclose(result.ras_bounds(), volume.cropped((0, 0, 1), (33, 41, 2)).ras_bounds(), atol=1e-6)
+    interpolated = (result.voxels - added.voxels).reshape(41, 2, 33, 2).mean(axis=(1, 3))
+    assert np.corrcoef(interpolated.ravel(), volume.voxels[1].ravel())[0, 1] > 0.99
+    assert 0 < np.abs(added.voxels).mean() < 0.1 * result.voxels.mean()
 
 
 def test_a_region_that_begins_with_a_minus_is_understood(run_here, brain, tmp_path):
@@ -291,6 +258,10 @@ BAD_INPUTS = {
     "an unknown quality": ("{brain} {out} --quality superb", "--quality"),
     "an unknown option": ("{brain} {out} --colour red", "--colour"),
     "an unknown output suffix": ("{brain} {out}.jpg", "end the output's name"),
+    "a box outside the volume": ("{brain} {out} --box 0,0,2,33,41,9", "box"),
+    "a box that is empty": ("{brain} {out} --box 0,0,1,33,41,1", "box"),
+    "a box of too few numbers": ("{brain} {out} --box 0,0,1,33,41", "--box"),
+    "an unknown suffix for what was added": ("{brain} {out} --added {out}.txt", "end the output's name"),
     "an unknown suffix for the uncertainty": ("{brain} {out} --uncertainty {out}.txt", "end the output's name"),
     "a file in the place of the output folder": ("{brain} {files}/text.nrrd/out.nrrd", "Cannot write"),
     "a report in a folder that is not there": ("{brain} {out} --report {files}/none/report.json", "Cannot write"),
@@ -450,6 +421,13 @@ def test_the_doctor_finds_this_installation_well(run):
     assert all(line.startswith("ok ") for line in lines)
     for subject in ("SuperResolution", "Python", "torch", "SimpleITK", "device cpu", "model mri-x4-compact"):
         assert any(line.startswith(f"ok  {subject}: ") for line in lines), subject
+
+
+def test_the_doctor_also_speaks_to_programs(run_here, brain):
+    code, out, err = run_here("doctor", brain, "--json")
+    assert (code, err) == (DONE, "")
+    (finding,) = json.loads(out)
+    assert finding["subject"] == brain.name and finding["healthy"] and "mm" in finding["text"]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,14 @@ import pytest
 import safetensors.torch
 import torch
 
-from SuperResolutionLib.bundles import BUNDLES, choose_model, find_model, installed_models, read_model
+from SuperResolutionLib.bundles import (
+    BUNDLES,
+    choose_model,
+    find_model,
+    installed_models,
+    read_model,
+    through_slices_model,
+)
 from SuperResolutionLib.errors import InputError
 
 ONE_SENTENCE = r"^[^\n]+; [^\n]+\.$"
@@ -299,13 +306,16 @@ def test_detail_out_of_range_is_an_input_error(write_bundle, detail):
             use(detail)
 
 
-def test_the_installed_models_load_and_serve_x2_and_x4():
+def test_the_installed_models_load_and_serve_x2_x4_and_new_slices():
     models = installed_models()
-    assert {2, 4} <= {model.factor for model in models}
+    assert {2, 4} <= {model.factor for model in models if not model.through_slices}
     for model in models:
         network = model.load(model.default_detail)
-        assert network(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
+        if not model.through_slices:
+            assert network(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
         assert find_model(model.name) == model
+    network = through_slices_model().load(0.0)
+    assert network(torch.rand(1, 1, 8, 12), 3.0, 1.0).shape == (1, 1, 24, 12)
 
 
 def test_the_installed_models_fit_the_size_that_the_extensions_index_allows():

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 
 from SuperResolutionLib.acquisition import OPERATORS
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.interpolation import INTERPOLATORS, back_project, interpolate, refine
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.interpolation import (
+    INTERPOLATORS,
+    added_to_interpolation,
+    back_project,
+    interpolate,
+    refine,
+)
+from SuperResolutionLib.volume import Volume, refined_matrix
 from SuperResolutionLib.volume_files import image_from_volume
 
 LEFT_HANDED_OBLIQUE = np.array([[-0.8, 0.3, 0.1, 12], [0.2, 0.7, -0.9, -40], [0.1, 0.4, 2.8, 7], [0, 0, 0, 1]])
@@ -47,6 +53,24 @@ def test_a_blob_keeps_its_centroid_in_space(method, factors):
     volume = Volume(blob(), LEFT_HANDED_OBLIQUE)
     fine = interpolate(volume, factors, method)
     np.testing.assert_allclose(ras_centroid(fine), ras_centroid(volume), atol=2e-3)
+
+
+def test_what_was_added_is_nothing_where_the_result_is_the_interpolation():
+    coarse = Volume(blob((9, 20, 22), (4, 9, 11)), LEFT_HANDED_OBLIQUE)
+    added = added_to_interpolation(coarse, interpolate(coarse, (4, 4, 1)))
+    assert added.voxels.dtype == np.float32
+    np.testing.assert_allclose(added.voxels[:, 8:-8, 8:-8], 0, atol=0.1)
+
+
+@pytest.mark.parametrize("first, last", [((0, 0, 3), (22, 20, 4)), ((5, 4, 2), (12, 15, 6))])
+def test_what_was_added_to_a_part_is_that_part_of_what_was_added(first, last):
+    coarse = Volume(np.random.default_rng(0).integers(0, 900, (9, 20, 22)).astype(np.int16), LEFT_HANDED_OBLIQUE)
+    fine = Volume(np.full((9, 40, 44), 7, np.int16), refined_matrix(coarse.ijk_to_ras, (2, 2, 1)))
+    box = tuple(slice(2 * a, 2 * b) for a, b in list(zip(first, last))[1::-1])
+    whole = added_to_interpolation(coarse, fine).voxels[first[2] : last[2]][:, box[0], box[1]]
+    part = fine.cropped((2 * first[0], 2 * first[1], first[2]), (2 * last[0], 2 * last[1], last[2]))
+    assert np.abs(whole).max() > 100
+    np.testing.assert_allclose(added_to_interpolation(coarse, part).voxels, whole, atol=0.01)
 
 
 @pytest.mark.parametrize("method", ["nearest", "linear", "bspline"])

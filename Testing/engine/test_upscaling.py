@@ -220,7 +220,7 @@ def volume_and_whole_result(make_phantom, request):
     matrix[:3, 3] = [30, -20, 7]
     volume = make_phantom((4, 95, 90), dtype, matrix, noise)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upscaling, "fastest_precision", lambda device: torch.float32)
+        patch.setattr(slice_plane, "fastest_precision", lambda device: torch.float32)
         return volume, upscale(volume, UpscaleRequest(factor=2, model=SHIPPED[2])).volume
 
 
@@ -292,7 +292,9 @@ def test_chosen_slices_are_those_of_the_whole_result(write_bundle, phantom, obli
     request = {"factor": 2, "model": str(write_bundle())}
     whole = upscale(volume, UpscaleRequest(**request)).volume
     calls = []
-    result = upscale(volume, UpscaleRequest(**request, slices=(1, 2)), lambda *call: calls.append(call)).volume
+    result = upscale(
+        volume, UpscaleRequest(**request, box=((0, 0, 1), (44, 40, 3))), lambda *call: calls.append(call)
+    ).volume
     assert calls[-1][1] == 2
     expected = whole.cropped((0, 0, 1), (88, 80, 3))
     np.testing.assert_allclose(result.ijk_to_ras, expected.ijk_to_ras, atol=1e-9)
@@ -300,10 +302,17 @@ def test_chosen_slices_are_those_of_the_whole_result(write_bundle, phantom, obli
     assert np.abs(result.voxels.astype(int) - expected.voxels.astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("slices", [(-1, 2), (3, 2), (0, 5), (5, 5)], ids=str)
-def test_slices_that_are_not_there_are_an_input_error(write_bundle, phantom, slices):
-    with pytest.raises(InputError, match="choose from 0 to 4"):
-        upscale(phantom, UpscaleRequest(factor=2, model=str(write_bundle()), slices=slices))
+@pytest.mark.parametrize("slices", [(-1, 3), (3, 3), (0, 6), (5, 6)], ids=str)
+def test_a_box_that_is_not_there_is_an_input_error(write_bundle, phantom, slices):
+    box = ((0, 0, slices[0]), (44, 40, slices[1]))
+    with pytest.raises(InputError, match="choose one within 44 x 40 x 5 voxels"):
+        upscale(phantom, UpscaleRequest(factor=2, model=str(write_bundle()), box=box))
+
+
+def test_a_box_and_a_region_together_are_an_input_error(write_bundle, phantom):
+    request = UpscaleRequest(model=str(write_bundle(factor=4)), box=((0, 0, 0), (9, 9, 1)), region=(0, 0, 0, 9, 9, 9))
+    with pytest.raises(InputError, match="not both"):
+        upscale(phantom, request)
 
 
 # ---------------------------------------------------------------- what is held
@@ -462,7 +471,7 @@ def test_from_any_band_the_result_fills_the_stored_scans_box(tmp_path, write_bun
     shares = tuple(int(new) / int(old) for new, old in zip(kept, volume.dimensions))
     band = AcquiredBand(across, volume.spacing, shares, tuple(kept))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(upscaling, "detect_acquired_band", lambda volume, across: band)
+        patch.setattr(slice_plane, "detect_acquired_band", lambda volume, across: band)
         result = upscale(volume, UpscaleRequest(factor=factors, model=str(folder))).volume
     np.testing.assert_allclose(result.ras_bounds(), volume.ras_bounds(), atol=1e-6, rtol=0)
     assert result.dimensions == tuple(np.multiply(volume.dimensions, factors))
@@ -538,7 +547,7 @@ def test_a_region_of_a_zero_filled_scan_is_that_part_of_the_whole_result(
 def test_chosen_slices_and_a_target_spacing_of_a_zero_filled_scan(cubic, anatomy, zero_filled, single_precision):
     volume, model = filled_volume(anatomy, zero_filled), cubic(4)
     whole = upscale(volume, UpscaleRequest(factor=4, model=model)).volume
-    one = upscale(volume, UpscaleRequest(factor=4, model=model, slices=(1, 1))).volume
+    one = upscale(volume, UpscaleRequest(factor=4, model=model, box=((0, 0, 1), (*volume.dimensions[:2], 2)))).volume
     np.testing.assert_array_equal(one.voxels[0], whole.voxels[1])
     result = upscale(volume, UpscaleRequest(factor=None, spacing=0.3, model=model))
     np.testing.assert_allclose(result.volume.spacing, (0.3, 0.3, 3.0), rtol=1e-9)
@@ -582,7 +591,7 @@ def test_a_constant_volume_is_an_input_error(value):
     [
         {"output_type": "double"},
         {"detail": 1.5},
-        {"detail": 0.5},
+        {"detail": 0.5, "model": "mri-through-plane", "factor": None},
         {"device": "cuda:99"},
         {"quality": "good"},
         {"model": "no-such-model"},
@@ -695,7 +704,7 @@ def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_b
         def __post_init__(self):
             self._place(torch.device("cpu"), torch.float32)
 
-    monkeypatch.setattr(upscaling, "SliceInference", FallenBack)
+    monkeypatch.setattr(slice_plane, "SliceInference", FallenBack)
     devices = {"auto": Device("mps", "Apple GPU"), "cpu": Device("cpu", "CPU (2 threads)")}
     monkeypatch.setattr(upscaling, "choose_device", devices.__getitem__)
     report = upscale(make_phantom((1, 40, 44)), UpscaleRequest(factor=2, model=str(write_bundle()))).report

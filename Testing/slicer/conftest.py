@@ -31,6 +31,39 @@ def scene():
     scene.Clear(True)
 
 
+@pytest.fixture
+def views(scene):
+    """The scene's slice views Red, Yellow and Green in the four-up layout: a function from name to its two nodes."""
+    import slicer
+    import slicer.util
+
+    layout = scene.AddNode(slicer.vtkMRMLLayoutNode())
+    layout.SetViewArrangement(layout.SlicerLayoutFourUpView)
+    # Columns: to the right in the view, upwards, towards the viewer.
+    axial, sagittal, coronal = (
+        [[-1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        [[0, 0, 1], [-1, 0, 0], [0, 1, 0]],
+        [[-1, 0, 0], [0, 0, 1], [0, 1, 0]],
+    )
+    for name, axes in (("Red", axial), ("Yellow", sagittal), ("Green", coronal)):
+        for node in (slicer.vtkMRMLSliceNode(), slicer.vtkMRMLSliceCompositeNode()):
+            node.SetLayoutName(name)
+            node.SetName(name)
+            scene.AddNode(node)
+        sliceNode = scene.GetSingletonNode(name, "vtkMRMLSliceNode")
+        matrix = np.eye(4)
+        matrix[:3, :3] = axes
+        sliceNode.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(matrix))
+        sliceNode.SetDimensions(400, 300, 1)
+        sliceNode.SetFieldOfView(80, 60, 1)
+        sliceNode.UpdateMatrices()
+
+    def find(name):
+        return tuple(scene.GetSingletonNode(name, f"vtkMRMLSlice{kind}Node") for kind in ("", "Composite"))
+
+    return find
+
+
 OBLIQUE = np.array([[-0.72, 0.2, 0.4, 30.0], [0.18, 0.88, -0.3, -20.0], [-0.1, 0.02, 2.9, 15.0], [0, 0, 0, 1.0]])
 
 
@@ -50,6 +83,42 @@ def phantom(scene):
     voxels = (40 + 900 / (1 + np.exp(np.hypot(i - 12, j - 9) - 4 - 0.5 * k))).astype(np.int16)
     matrix = orthogonal(OBLIQUE, [0.8, 0.9, 3.0])
     return slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name="Phantom")
+
+
+@pytest.fixture
+def bench(scene, tmp_path):
+    """A ``PanelBench`` whose panel is not open yet."""
+    from panel_bench import PanelBench
+
+    return PanelBench(tmp_path)
+
+
+@pytest.fixture
+def ready(bench, phantom):
+    """An open panel with the phantom chosen, ×2, fast, on the CPU."""
+    from SuperResolutionWidgets.Purpose import Purpose
+    from SuperResolutionWidgets.Quality import Quality
+
+    bench.parameters.inputVolume = phantom
+    bench.parameters.purpose = Purpose.TIMES_2
+    bench.parameters.quality = Quality.FAST
+    bench.parameters.device = "cpu"
+    return bench.open()
+
+
+@pytest.fixture
+def python_slicer(tmp_path, monkeypatch):
+    """A function that puts a launcher of that code on the PATH: it starts Python as a child and waits, as Slicer's."""
+
+    def install(run='"$@"'):
+        folder = tmp_path / "Slicer é 5.8"
+        folder.mkdir()
+        launcher = folder / "PythonSlicer"
+        launcher.write_text(f'#!/bin/sh\n"{sys.executable}" {run}\nexit $?\n')
+        launcher.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
+
+    return install
 
 
 @pytest.fixture

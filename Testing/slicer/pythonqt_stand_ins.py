@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import enum
+import sys
+import time
+import types
+import typing
 from pathlib import Path
+from unittest import mock
 
 from PySide6 import QtCore, QtWidgets
 from PySide6.QtUiTools import QUiLoader
@@ -13,6 +18,9 @@ UI_FILE = Path(__file__).resolve().parents[2] / "SuperResolution" / "Resources" 
 
 class qMRMLWidget(QtWidgets.QWidget):
     mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*")
+
+    def setMRMLScene(self, scene):
+        """Slicer's passes the scene on to the node selectors; these have no scene to list."""
 
 
 class qMRMLNodeComboBox(QtWidgets.QComboBox):
@@ -43,19 +51,35 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
 
 
 class ctkCollapsibleButton(QtWidgets.QWidget):
-    """A heading over its contents, which are hidden while it is collapsed."""
+    """A heading over its contents, which are hidden while it is collapsed; those hidden one by one stay hidden."""
 
     contentsCollapsed = QtCore.Signal(bool)
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._collapsed, self._text = False, ""
+        self._collapsed, self._text, self._forcing = False, "", False
         self.setContentsMargins(0, 24, 0, 0)
+        self.setFocusPolicy(QtCore.Qt.StrongFocus)
+
+    def childEvent(self, event):
+        if event.type() == QtCore.QEvent.ChildAdded and event.child().isWidgetType():
+            event.child().installEventFilter(self)
+
+    def eventFilter(self, child, event):
+        if not self._forcing and event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent):
+            child.setProperty("visibilityToParent", event.type() == QtCore.QEvent.ShowToParent)
+            self._force(child)
+        return False
+
+    def _force(self, child):
+        self._forcing = True
+        child.setVisible(not self._collapsed and child.property("visibilityToParent") is not False)
+        self._forcing = False
 
     def _setCollapsed(self, collapsed):
         self._collapsed = collapsed
-        for child in self.findChildren(QtWidgets.QWidget):
-            child.setVisible(not collapsed)
+        for child in self.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
+            self._force(child)
         self.setMaximumHeight(26 if collapsed else 10_000)
         self.contentsCollapsed.emit(collapsed)
 
@@ -92,6 +116,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
         self._box = QtWidgets.QDoubleSpinBox()
         layout.addWidget(self._slider)
         layout.addWidget(self._box)
+        self._box.valueChanged.connect(lambda value: self._slider.setValue(round(99 * value)))
         self._box.valueChanged.connect(self.valueChanged)
 
     value = QtCore.Property(float, lambda self: self._box.value(), lambda self, value: self._box.setValue(value))
@@ -113,6 +138,39 @@ def load_panel():
         if child.objectName() and not child.objectName().startswith("qt_"):
             setattr(ui, child.objectName(), PythonQtWidget(child))
     return top, ui
+
+
+class PythonQtProcess(QtCore.QProcess):
+    """A QProcess as PythonQt shows it: signals are connected by their signature."""
+
+    def connect(self, signature, function):
+        assert self.metaObject().indexOfSignal(signature) >= 0, signature
+        getattr(self, signature.split("(")[0]).connect(function)
+
+    def disconnect(self, signature, function):
+        getattr(self, signature.split("(")[0]).disconnect(function)
+
+
+def qt_module():
+    """Return what of PythonQt's module ``qt`` the worker needs, on PySide6."""
+    QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    qt = types.ModuleType("qt")
+    qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
+    qt.QTimer = QtCore.QTimer
+    return qt
+
+
+def serve(until, seconds=60):
+    """Let Qt's event loop work until ``until()`` is true; return how often it came round."""
+    deadline, rounds = time.monotonic() + seconds, 0
+    while not until():
+        assert time.monotonic() < deadline, "it took too long"
+        # Not processEvents: PySide 6.12's takes a reference to None away, each time.
+        loop = QtCore.QEventLoop()
+        QtCore.QTimer.singleShot(20, loop.quit)
+        loop.exec()
+        rounds += 1
+    return rounds
 
 
 class PythonQtWidget:
@@ -138,41 +196,75 @@ class PythonQtWidget:
         getattr(self.widget, signature.split("(")[0]).connect(lambda *arguments: function(*arguments))
 
 
+def declared_parameters():
+    """Return what ``SuperResolutionParameterNode`` declares: name to (type, default)."""
+    wrapper = types.ModuleType("slicer.parameterNodeWrapper")
+    wrapper.parameterNodeWrapper, wrapper.WithinRange = lambda cls: cls, lambda *limits: limits
+    with mock.patch.dict(sys.modules, {"slicer.parameterNodeWrapper": wrapper}):
+        from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode as declared
+
+        return {name: (hint, getattr(declared, name, None)) for name, hint in typing.get_type_hints(declared).items()}
+
+
 class StandInParameters:
     """What ``SuperResolutionParameterNode`` is to the panel: values that tell when they change, bound to the widgets
-    by the .ui's property SlicerParameterName."""
+    by the .ui's property SlicerParameterName. They live in the scene as Slicer's wrapper keeps them there."""
 
-    def __init__(self):
-        from SuperResolutionWidgets.Purpose import Purpose
-        from SuperResolutionWidgets.Quality import Quality
+    def __init__(self, scene=None):
+        import slicer
 
-        self.__dict__.update(
-            inputVolume=None,
-            outputVolume=None,
-            purpose=Purpose.TIMES_4,
-            quality=Quality.STANDARD,
-            model="",
-            detail=0.0,
-            detailModel="",
-            region=None,
-            asStored=False,
-            device="auto",
-            _observers=[],
-        )
+        scene = scene or slicer.mrmlScene
+        node = scene.GetSingletonNode("SuperResolution", "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.vtkMRMLScriptedModuleNode()
+            node.SetSingletonTag("SuperResolution")
+            node = scene.AddNode(node)
+        self.__dict__.update(node=node, _types=declared_parameters(), _observers=[], _writing=False)
+        for name, (_, default) in self._types.items():
+            if not node.HasParameter(name):
+                setattr(self, name, default)
+        node.AddObserver("ModifiedEvent", lambda *_: [observer() for observer in list(self._observers)])
+
+    def __getattr__(self, name):
+        kind, _ = self._types[name]
+        if issubclass(kind, enum.Enum):
+            return kind[self.node.GetParameter(name)]
+        if kind in (str, float, bool):
+            text = self.node.GetParameter(name)
+            return text == "True" if kind is bool else kind(text)
+        return self.node.GetNodeReference(name)
 
     def __setattr__(self, name, value):
-        if name not in self.__dict__:
-            raise AttributeError(name)
-        if self.__dict__[name] is not value and self.__dict__[name] != value:
-            self.__dict__[name] = value
-            for observer in list(self._observers):
-                observer()
+        kind, _ = self._types[name]
+        modified = self.node.StartModify()
+        if issubclass(kind, enum.Enum):
+            self.node.SetParameter(name, value.name)
+        elif kind in (str, float, bool):
+            self.node.SetParameter(name, str(value))
+        else:
+            self.node.SetParameter(name, "")
+            self.node.SetNodeReferenceID(name, None if value is None else value.GetID())
+        self.node.EndModify(modified)
 
     def connectGui(self, ui):
+        """Return what ``disconnectGui`` needs to undo it."""
+        connections = []
         for widget in (entry.widget for entry in vars(ui).values()):
             name = widget.property("SlicerParameterName")
             if name:
-                self._bind(name, widget)
+                connections.append(self._bind(name, widget))
+        return connections
+
+    def disconnectGui(self, connections):
+        for changed, store, follow in connections:
+            changed.disconnect(store)
+            self._observers.remove(follow)
+
+    def AddObserver(self, event, function, priority=0.0):
+        return self.node.AddObserver(event, function, priority)
+
+    def RemoveObserver(self, tag):
+        self.node.RemoveObserver(tag)
 
     def _bind(self, name, widget):
         if isinstance(widget, qMRMLNodeComboBox):
@@ -180,6 +272,7 @@ class StandInParameters:
         elif isinstance(widget, QtWidgets.QComboBox):
             members = list(type(getattr(self, name)))
             assert issubclass(members[0].__class__, enum.Enum)
+            widget.clear()
             widget.addItems([member.label() for member in members])
             changed = widget.currentIndexChanged
 
@@ -194,11 +287,21 @@ class StandInParameters:
             changed = widget.valueChanged
 
             def write(value):
-                widget.value = value
+                widget.setProperty("value", value)
 
             def read():
-                return widget.value
+                return widget.property("value")
 
-        write(getattr(self, name))
-        changed.connect(lambda *_: setattr(self, name, read()))
-        self._observers.append(lambda: write(getattr(self, name)))
+        def follow():
+            self.__dict__["_writing"] = True
+            write(getattr(self, name))
+            self.__dict__["_writing"] = False
+
+        def store(*_):
+            if not self._writing:
+                setattr(self, name, read())
+
+        follow()
+        changed.connect(store)
+        self._observers.append(follow)
+        return changed, store, follow

@@ -32,6 +32,11 @@ def module(root, scene, monkeypatch):
         ScriptedLoadableModuleLogic=type("ScriptedLoadableModuleLogic", (_Base,), {}),
         ScriptedLoadableModuleTest=unittest.TestCase,
     )
+    started = []
+    application = types.SimpleNamespace(
+        connect=lambda signal, function: started.append((signal, function)), layoutManager=lambda: None
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
     stand_in("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda cls: cls, WithinRange=lambda *limits: limits)
     for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -39,10 +44,20 @@ def module(root, scene, monkeypatch):
     loaded = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
     spec.loader.exec_module(loaded)
-    return loaded
+    loaded.started = started
+    yield loaded
+    # Modules that only this test has imported hold classes that no other test knows.
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        del sys.modules[name]
 
 
-NEEDS_THE_APPLICATION = {"test_the_panel_follows_its_parameter_node"}
+NEEDS_THE_APPLICATION = {
+    "test_a_volume_from_a_file_is_upscaled_in_its_place",
+    "test_the_panel_follows_its_parameter_node",
+    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
+    "test_the_thick_slice_sample_is_in_sample_data",
+    "test_the_worker_answers_and_can_be_killed",
+}
 
 
 def test_the_modules_own_tests_pass_with_slicers_scene(module):
@@ -71,14 +86,113 @@ def test_the_modules_own_tests_can_fail(module, monkeypatch):
         assert result.failures, name
 
 
-def test_the_module_has_a_title_a_category_and_a_warning(module):
+@pytest.fixture
+def parent(module):
+    """What Slicer knows of the module once it has been made."""
     parent = types.SimpleNamespace()
     shell = module.SuperResolution.__new__(module.SuperResolution)
     shell.parent = parent
     shell.__init__(parent)
+    return parent
+
+
+def test_the_sample_data_set_is_registered_once_slicer_has_started(module, parent):
+    ((signal, function),) = module.started
+    assert signal == "startupCompleted()"
+    assert function.__func__ is module.ThickSliceSample.register
+
+
+def test_nothing_is_asked_or_installed_until_the_user_wants_it(module, monkeypatch):
+    from SuperResolutionWidgets.PythonPackages import PythonPackages
+
+    asked = []
+    for name in (name for name in vars(PythonPackages) if not name.startswith("_")):
+        monkeypatch.setattr(module.SlicerPackages, name, lambda *_, name=name: asked.append(name))
+    logic = module.SuperResolutionLogic()
+    assert asked == []
+    monkeypatch.setattr(module.SlicerPackages, "inspect", lambda *_: (_ for _ in ()).throw(LookupError("asked")))
+    with pytest.raises(LookupError, match="asked"):
+        logic.install()
+
+
+def test_the_module_has_a_title_a_category_and_a_warning(parent):
     assert parent.title == "Super Resolution"
     assert parent.categories == ["Filtering"]
     assert "not use it for diagnosis" in parent.helpText
+
+
+@pytest.fixture
+def widget(module, scene, views, tmp_path, monkeypatch):
+    """The module's widget, set up with its real .ui, its real panel and its real worker under PySide6's Qt."""
+    stand_ins = pytest.importorskip("pythonqt_stand_ins", reason="the .ui is loaded with PySide6")
+    from panel_bench import StandInSettings
+
+    top, ui = stand_ins.load_panel()
+    monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
+    application = types.SimpleNamespace(
+        temporaryPath=str(tmp_path), userSettings=StandInSettings, layoutManager=lambda: None
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
+    monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
+    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.QtWorkerProcess"], "qt", sys.modules["qt"])
+    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
+    monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
+    monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "setup", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "resourcePath", lambda self, name: name, raising=False)
+    made = module.SuperResolutionWidget()
+    made.layout = types.SimpleNamespace(addWidget=lambda widget: None)
+    made.parent = types.SimpleNamespace(isEntered=True)
+    made.setup()
+    yield made
+    made.cleanup()
+
+
+def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_slicer, tmp_path):
+    from pythonqt_stand_ins import serve
+
+    python_slicer()
+    widget.initializeParameterNode()
+    assert widget.ui.inputSelector.currentText == "Phantom"
+    widget.ui.purposeComboBox.setCurrentIndex(0)
+    widget.ui.deviceComboBox.setCurrentIndex(1)
+    widget.ui.upscaleButton.widget.click()
+    assert widget.ui.cancelButton.enabled
+    serve(lambda: not widget.ui.cancelButton.enabled)
+    assert slicer.util.getNode("Phantom SR x2").GetImageData().GetDimensions() == (48, 40, 6)
+    assert widget.ui.statusLabel.text.startswith("Phantom SR x2: done in ")
+
+
+@pytest.mark.parametrize("end", ["cleanup", "onSceneStartClose"])
+def test_closing_the_application_or_the_scene_ends_a_run(widget, phantom, python_slicer, tmp_path, contents, end):
+    from pythonqt_stand_ins import serve
+    from subprocess_worker import alive
+
+    note = tmp_path / "pid"
+    python_slicer(f"""-c "import os, time; open('{note}', 'w').write(str(os.getpid())); time.sleep(60)" """)
+    widget.initializeParameterNode()
+    before = contents()
+    widget.ui.upscaleButton.widget.click()
+    serve(lambda: note.exists() and note.read_text())
+    widget.cleanup() if end == "cleanup" else widget.onSceneStartClose(None, None)
+    assert not widget.ui.cancelButton.enabled
+    serve(lambda: not alive(int(note.read_text())), seconds=5)
+    assert contents() == before
+    assert not list(tmp_path.glob("SuperResolution-*"))
+
+
+def test_a_run_goes_on_in_another_module_and_a_new_scene_is_taken_up(widget, phantom, scene):
+    widget.initializeParameterNode()
+    widget.exit()
+    assert not widget.ui.upscaleButton.enabled
+    widget.enter()
+    assert widget.ui.upscaleButton.enabled
+    widget.onSceneStartClose(None, None)
+    scene.Clear(False)
+    widget.onSceneEndClose(None, None)
+    assert widget.ui.inputSelector.currentNode() is None
+    assert not widget.ui.upscaleButton.enabled
 
 
 def test_a_source_checkout_finds_the_engine_beside_the_module(root):
@@ -94,3 +208,52 @@ def test_a_source_checkout_finds_the_engine_beside_the_module(root):
     )
     answer = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == str(root / "SuperResolutionLib" / "__init__.py"), answer.stderr
+
+
+def readmeBlock(root, start):
+    """The first block of Python in the README that begins with a line."""
+    blocks = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    return next(block.split("```")[0] for block in blocks if block.startswith(start))
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_the_readmes_script_upscales_a_folder_and_ends_slicer(module, root, tmp_path, monkeypatch, spoilt):
+    import numpy as np
+
+    from SuperResolutionLib.volume import Volume
+    from SuperResolutionLib.volume_files import read_volume, write_volume
+
+    (tmp_path / "scans").mkdir()
+    if not spoilt:
+        voxels = np.random.default_rng(0).integers(0, 900, (1, 20, 24)).astype(np.int16)
+        write_volume(Volume(voxels, np.diag([1, 1, 3, 1.0])), tmp_path / "scans" / "a.nrrd")
+    codes = []
+    monkeypatch.setattr(slicer.util, "exit", codes.append, raising=False)
+    script = readmeBlock(root, "import slicer\n").replace("/data/", f"{tmp_path}/")
+    if spoilt:
+        with pytest.raises(ValueError, match="holds no volumes"):
+            exec(script, {})
+    else:
+        exec(script, {})
+        assert read_volume(tmp_path / "scans_x2" / "a.nrrd").dimensions == (48, 40, 1)
+    assert codes == [int(spoilt)]
+
+
+def test_the_readmes_console_lines_upscale_a_sequence(module, root, phantom, scene, nearest, monkeypatch):
+    sequences = slicer.vtkSlicerSequencesLogic()
+    sequences.SetMRMLScene(scene)
+    monkeypatch.setattr(
+        slicer,
+        "modules",
+        types.SimpleNamespace(sequences=types.SimpleNamespace(logic=lambda: sequences)),
+        raising=False,
+    )
+    logic = module.SuperResolutionLogic(engine=nearest)
+    logic.upscaleFolder = lambda *arguments, **options: []
+    monkeypatch.setattr(slicer.util, "getModuleLogic", lambda name: logic, raising=False)
+    node = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
+    node.SetDataNodeAtValue(phantom, "0")
+    lines = readmeBlock(root, 'logic = slicer.util.getModuleLogic("SuperResolution")\nsequenceNode')
+    exec(lines, {"slicer": slicer})
+    names = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode", scene)]
+    assert names == ["Perfusion", "Perfusion SR x2"]

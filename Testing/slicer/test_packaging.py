@@ -1,6 +1,7 @@
 """What the extension's package holds, and the Extensions Index's rules that a script can check."""
 
 import ast
+import json
 import re
 import struct
 import sys
@@ -59,8 +60,56 @@ def test_the_extension_describes_itself(extension):
 def test_pictures_are_linked_as_raw_files(extension, root):
     _, fields = extension
     for key in ("ICONURL", "SCREENSHOTURLS"):
-        assert re.fullmatch(r"https://raw\.githubusercontent\.com/\S+\.png", fields[key])
-    assert (root / fields["ICONURL"].split("/main/")[1]).is_file()
+        for address in fields[key].split():
+            assert re.fullmatch(r"https://raw\.githubusercontent\.com/\S+\.png", address)
+            assert (root / address.split("/main/")[1]).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+# Of the index's schema for entries, version 1.0.1.
+REQUIRED_KEYS = {"$schema", "category", "scm_url"}
+KEYS = REQUIRED_KEYS | {"scm_revision", "scm_type", "build_dependencies", "build_subdirectory", "enabled", "tier"}
+
+
+def test_the_entry_for_the_index_agrees_with_cmake(extension, root):
+    _, fields = extension
+    content = (root / "Documentation" / "SuperResolution.json").read_bytes()
+    assert b"\r" not in content
+    entry = json.loads(content)
+    assert REQUIRED_KEYS <= set(entry) <= KEYS
+    assert entry["$schema"].endswith("slicer-extension-catalog-entry-schema-v1.0.1.json#")
+    assert entry["category"] == fields["CATEGORY"]
+    assert entry["build_dependencies"] == fields["DEPENDS"].split()
+    repository = entry["scm_url"][: -len(".git")]
+    assert repository.rsplit("/", 1)[1].startswith("Slicer")
+    assert fields["HOMEPAGE"].startswith(repository)
+    assert repository.replace("github.com", "raw.githubusercontent.com") in fields["ICONURL"]
+
+
+def pages(root):
+    return [root / "README.md", root / "Training" / "README.md", *sorted((root / "Documentation").glob("*.md"))]
+
+
+def test_every_link_and_picture_of_the_documentation_is_there(root):
+    for page in pages(root):
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if "://" in target:
+                continue
+            path, _, heading = target.partition("#")
+            linked = (page.parent / path).resolve() if path else page
+            assert linked.exists(), (page.name, target)
+            if heading:
+                headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+                assert heading in anchors, (page.name, target)
+
+
+def test_the_readme_has_what_the_index_asks_for(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for heading in ("In Slicer", "Installation", "Privacy", "Patents", "How to cite", "Data and licences"):
+        assert f"\n## {heading}\n" in readme
+    assert "The extension has one module, **Super Resolution**" in readme
+    assert "To remove it all" in readme
+    assert "Documentation/tutorial.md" in readme
 
 
 def test_both_modules_are_built(extension):

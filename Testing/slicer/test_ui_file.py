@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
-from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402
-from pythonqt_stand_ins import UI_FILE, load_panel  # noqa: E402
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # noqa: E402
+from pythonqt_stand_ins import UI_FILE, declared_parameters, load_panel  # noqa: E402
 
 FIELDS = [
     "inputSelector",
@@ -17,14 +17,31 @@ FIELDS = [
     "regionSelector",
     "qualityComboBox",
     "deviceComboBox",
+    "spacingSpinBox",
+    "thicknessSpinBox",
+    "compareComboBox",
+    "fadeSlider",
+]
+BUTTONS = [
+    "asStoredCheckBox",
+    "adaptCheckBox",
+    "addedCheckBox",
+    "uncertaintyCheckBox",
+    "checkInstallationButton",
+    "previewButton",
+    "upscaleButton",
+    "cancelButton",
+    "sideBySideButton",
 ]
 SCRIPTED = [
     *FIELDS,
-    "asStoredCheckBox",
+    *BUTTONS,
     "advancedCollapsibleButton",
+    "compareCollapsibleButton",
     "forecastLabel",
-    "upscaleButton",
-    "cancelButton",
+    "modelDescriptionLabel",
+    "deviceNoteLabel",
+    "installationLabel",
     "progressBar",
     "statusLabel",
 ]
@@ -57,7 +74,7 @@ def test_every_widget_explains_itself(form):
 def test_every_field_is_reached_by_its_labels_underlined_letter(form):
     labels = [w for w in widgets(form).values() if w.get("class") == "QLabel" and value(w, "buddy")]
     assert {value(label, "buddy") for label in labels} == set(FIELDS)
-    others = [widgets(form)[name] for name in ("asStoredCheckBox", "upscaleButton", "cancelButton")]
+    others = [widgets(form)[name] for name in BUTTONS]
     texts = [value(w, "text") for w in [*labels, *others]]
     letters = [text[text.index("&") + 1].lower() for text in texts]
     assert len(set(letters)) == len(letters)
@@ -67,14 +84,13 @@ def test_the_tab_key_visits_every_field_and_button_from_top_to_bottom(form):
     stops = [stop.text for stop in form.find("tabstops")]
     inputs = [n for n in widgets(form) if n in SCRIPTED and not n.endswith("Label") and n != "progressBar"]
     assert stops == inputs
+    assert not [name for name in stops if value(widgets(form)[name], "focusPolicy")]
 
 
-def test_the_saved_parameters_are_those_of_the_parameter_node(form, root):
+def test_the_saved_parameters_are_those_of_the_parameter_node(form):
     bound = {value(w, "SlicerParameterName") for w in widgets(form).values()} - {None}
-    source = root / "SuperResolution/SuperResolutionWidgets/SuperResolutionParameterNode.py"
-    declared = {line.split(":")[0].strip() for line in source.read_text(encoding="utf-8").splitlines() if ": " in line}
-    assert bound <= declared
-    assert bound == {"inputVolume", "outputVolume", "purpose", "quality", "detail", "region", "asStored"}
+    declared = set(declared_parameters())
+    assert bound == declared - {"model", "detailModel", "device"}
 
 
 def test_every_node_selector_gets_the_scene(form):
@@ -108,21 +124,43 @@ def test_custom_widgets_are_all_declared(form):
 @pytest.mark.parametrize("width", [300, 350, 600])
 def test_nothing_is_clipped(width):
     top, ui = load_panel()
-    ui.purposeComboBox.addItem("Pixels 4 times finer (×4)")
-    ui.qualityComboBox.addItem("Best (8 times slower)")
+    longest = {
+        "purposeComboBox": "Pixels 4 times finer (×4)",
+        "qualityComboBox": "Best (8 times slower)",
+        "modelComboBox": "mri-x4-compact",
+        "deviceComboBox": "GPU 0: RTX A6000, 44 GB free",
+        "compareComboBox": "What was added",
+    }
+    for name, text in longest.items():
+        getattr(ui, name).addItem(text)
     ui.forecastLabel.text = "Result: 1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB"
     ui.forecastLabel.text += "\nStored at 0.96 mm, acquired at 1.92 mm; upscaled from the acquired band."
     ui.statusLabel.text = "The model mri-x4-compact was trained on MR, and this is CT. " * 2
-    ui.advancedCollapsibleButton.collapsed = False
-    top.resize(width, 700)
+    ui.modelDescriptionLabel.text = "mri-x4-compact: MRI, slice plane x4: compact network, fast, predicts no texture"
+    ui.deviceNoteLabel.text = "Runs on the CPU: no NVIDIA GPU was found (nvidia-smi lists none)."
+    for button in (ui.advancedCollapsibleButton, ui.compareCollapsibleButton):
+        button.collapsed = False
+    top.resize(width, 1100)
     top.show()
     QtWidgets.QApplication.processEvents()
     assert top.width() == width
-    for child in top.findChildren(QtWidgets.QWidget):
-        if child.isVisible() and child.objectName() in vars(ui):
-            edge = child.mapTo(top, QtCore.QPoint(child.width(), child.height()))
-            assert edge.x() <= width, child.objectName()
-            _check_text(child)
+    shown = [child for child in top.findChildren(QtWidgets.QWidget) if child.objectName() in vars(ui)]
+    assert all(child.isVisible() for child in shown)
+    for child in shown:
+        edge = child.mapTo(top, QtCore.QPoint(child.width(), child.height()))
+        assert edge.x() <= width, child.objectName()
+        _check_text(child)
+
+
+def test_the_readme_shows_the_panel_as_it_is_drawn(root):
+    from panel_pictures import THEMES, WIDTHS
+
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for width in WIDTHS:
+        for theme in THEMES:
+            picture = f"Documentation/panel_{width}_{theme}.png"
+            assert picture in readme
+            assert QtGui.QImage(str(root / picture)).width() == width
 
 
 def _check_text(widget):
@@ -134,3 +172,25 @@ def _check_text(widget):
     elif isinstance(widget, QtWidgets.QComboBox):
         arrow = 28
         assert metrics.horizontalAdvance(widget.currentText()) <= widget.width() - arrow, widget.objectName()
+
+
+def test_the_tab_key_reaches_all_that_can_be_used(form):
+    top, ui = load_panel()
+    for button in (ui.upscaleButton, ui.previewButton, ui.cancelButton, ui.compareCollapsibleButton):
+        button.enabled = True
+    ui.advancedCollapsibleButton.collapsed = False
+    top.resize(350, 1000)
+    top.show()
+    top.activateWindow()
+    QtWidgets.QApplication.processEvents()
+    ui.inputSelector.widget.setFocus()
+    stops = [stop.text for stop in form.find("tabstops")]
+    reached = []
+    for _ in range(3 * len(stops)):
+        widget = QtWidgets.QApplication.focusWidget()
+        # A slider's spin box is part of the slider.
+        named = next((name for name in (widget.objectName(), widget.parent().objectName()) if name in stops), None)
+        if named and named not in reached:
+            reached.append(named)
+        QtTest.QTest.keyClick(widget, QtCore.Qt.Key_Tab)
+    assert reached == stops

@@ -221,6 +221,25 @@ def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
         NodeUpscaler().upscale(phantom)
 
 
+@pytest.mark.parametrize("fault", ["OSError('[WinError 126] DLL not found')", "AttributeError('no torch.nn')"])
+def test_a_half_installed_torch_is_named_in_one_sentence(root, tmp_path, fault):
+    import subprocess
+    import sys
+
+    (tmp_path / "torch.py").write_text(f"raise {fault}")
+    code = (
+        f"import sys; sys.path[:0] = {[str(tmp_path), str(root), str(root / 'SuperResolution')]!r}\n"
+        "from SuperResolutionLib.errors import InputError\n"
+        "from SuperResolutionWidgets.NodeUpscaler import runEngine\n"
+        "try: runEngine(None, {}, None, None)\n"
+        "except InputError as error: print(error)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"does not load ({fault.split(chr(39))[1]}); run SuperResolutionLogic().install()" in answer.stdout, (
+        answer.stderr
+    )
+
+
 def test_the_real_engine_upscales_a_node(phantom):
     node = NodeUpscaler().upscale(phantom, factor=2, device="cpu", quality="fast")
     assert node.GetImageData().GetDimensions() == (48, 40, 6)

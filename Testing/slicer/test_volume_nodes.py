@@ -106,3 +106,22 @@ def _move(node, scene, millimetres):
     transform.SetMatrixTransformToParent(matrix)
     node.SetAndObserveTransformNodeID(transform.GetID())
     return transform
+
+
+class DicomDatabase:
+    """Slicer's, with one tag of one instance."""
+
+    def __init__(self, thickness):
+        self._values = {("1.2.3", "0018,0050"): thickness}
+
+    def instanceValue(self, instance, tag):
+        return self._values.get((instance, tag), "")
+
+
+@pytest.mark.parametrize("noted, thickness", [("5.5", 5.5), ("", None), ("0", None), ("thick", None)])
+def test_the_slice_thickness_comes_from_dicom(phantom, monkeypatch, noted, thickness):
+    assert volumeFromNode(phantom).slice_thickness is None
+    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert volumeFromNode(phantom).slice_thickness is None
+    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(noted), raising=False)
+    assert volumeFromNode(phantom).slice_thickness == thickness

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+
+
+class Companion(enum.Enum):
+    """A volume that comes with a result where the user wants it; the value is the engine's word for it."""
+
+    ADDED = "added"
+    UNCERTAINTY = "uncertainty"
+
+    def label(self) -> str:
+        return {Companion.ADDED: "What was added", Companion.UNCERTAINTY: "Uncertainty"}[self]
+
+    @property
+    def reference(self) -> str:
+        """The role under which the node of a result refers to the node of this volume."""
+        return f"SuperResolution.{self.value}"
+
+    @property
+    def colorNodeID(self) -> str:
+        """Slicer's colour table for it: diverging where values have a sign."""
+        table = {Companion.ADDED: "DivergingBlueRed", Companion.UNCERTAINTY: "Inferno"}[self]
+        return f"vtkMRMLColorTableNodeFile{table}.txt"
+
+    def window(self, voxels: np.ndarray) -> tuple[float, float]:
+        """Return window and level that show all but the largest 0.5 %; 0 is in the middle where values have a sign."""
+        step = max(1, round((voxels.size / 1e6) ** (1 / 3)))
+        largest = float(np.percentile(np.abs(voxels[::step, ::step, ::step]), 99.5)) or 1.0
+        return (2 * largest, 0.0) if self is Companion.ADDED else (largest, largest / 2)

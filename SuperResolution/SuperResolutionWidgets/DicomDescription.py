@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import slicer
+
+
+class DicomDescription:
+    """Describes a result in the subject hierarchy as a series derived from its input, as far as that is a DICOM series.
+
+    Slicer's DICOM export takes the patient and the study from the parent items, and reads the attributes that are set
+    here from the series item. Series and instance UIDs are left out: the export makes new ones.
+    """
+
+    COPIED = ("Modality", "FrameOfReferenceUID")
+
+    def describe(self, inputNode, node, report: dict) -> None:
+        """Set the series attributes of ``node``'s hierarchy item, for a ``report`` of ``UpscaleResult``."""
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        constants = slicer.vtkMRMLSubjectHierarchyConstants
+        inputItem, item = hierarchy.GetItemByDataNode(inputNode), hierarchy.GetItemByDataNode(node)
+        prefix = constants.GetDICOMAttributePrefix()
+        if not inputItem or not hierarchy.GetItemAttribute(inputItem, constants.GetDICOMSeriesModalityAttributeName()):
+            return
+        attributes = {name: hierarchy.GetItemAttribute(inputItem, prefix + name) for name in self.COPIED}
+        factor = "x".join(f"{old / new:.3g}" for old, new in zip(inputNode.GetSpacing(), node.GetSpacing()))
+        description = hierarchy.GetItemAttribute(inputItem, prefix + "SeriesDescription")
+        attributes["SeriesDescription"] = f"{description} SR {factor} not for diagnosis".strip()
+        number = hierarchy.GetItemAttribute(inputItem, constants.GetDICOMSeriesNumberAttributeName())
+        attributes["SeriesNumber"] = str(1000 + int(number)) if number.strip().isdigit() else ""
+        attributes.update(Manufacturer="SuperResolution for 3D Slicer", Model=report.get("model", ""))
+        # The images that the result was made from, as Slicer names what a series refers to.
+        attributes["ReferencedInstanceUIDs"] = hierarchy.GetItemUID(inputItem, constants.GetDICOMInstanceUIDName())
+        for name, value in attributes.items():
+            if value:
+                hierarchy.SetItemAttribute(item, prefix + name, value)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import slicer
+import slicer.util
+
+from .ResultPlacement import ResultPlacement
+
+
+class SequencePlacement(ResultPlacement):
+    """Puts a sequence of results beside its input: browsed together, shown with the same window and transform."""
+
+    def __init__(self, sequencesLogic=None):
+        self._sequencesLogic = sequencesLogic
+
+    def shownNode(self, sequenceNode):
+        """Return the volume node that shows the sequence's current volume in the views, or None."""
+        browser = self._logic().GetFirstBrowserNodeForSequenceNode(sequenceNode)
+        return browser.GetProxyNode(sequenceNode) if browser else None
+
+    def addVolume(self, fineNode, sequenceNode, number: int, result) -> None:
+        """Copy an ``UpscaleResult`` into ``fineNode`` at the index value of item ``number`` of ``sequenceNode``."""
+        node = slicer.vtkMRMLScalarVolumeNode()
+        node.SetName(sequenceNode.GetNthDataNode(number).GetName())
+        slicer.util.updateVolumeFromArray(node, result.volume.voxels)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(result.volume.ijk_to_ras))
+        self._writeProvenance(node, result.report)
+        fineNode.SetDataNodeAtValue(node, sequenceNode.GetNthIndexValue(number))
+
+    def placeSequence(self, fineNode, sequenceNode, name: str, show: bool = True):
+        """Add ``fineNode`` to the scene, and to the browser of ``sequenceNode`` or a new one, and return it.
+
+        Where that fails, the scene is as it was.
+        """
+        scene = slicer.mrmlScene
+        before = self._nodes()
+        browser = self._logic().GetFirstBrowserNodeForSequenceNode(sequenceNode)
+        try:
+            fineNode.SetName(scene.GenerateUniqueName(name))
+            scene.AddNode(fineNode)
+            if browser:
+                browser.AddSynchronizedSequenceNode(fineNode)
+            else:
+                browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{fineNode.GetName()} browser")
+                browser.SetAndObserveMasterSequenceNodeID(fineNode.GetID())
+            self._logic().UpdateProxyNodesFromSequences(browser)
+            shown, inputShown = browser.GetProxyNode(fineNode), browser.GetProxyNode(sequenceNode)
+            if inputShown is not None:
+                shown.SetAndObserveTransformNodeID(inputShown.GetTransformNodeID())
+                self._copyDisplay(inputShown, shown)
+                self._joinStudy(inputShown, shown)
+        except Exception:
+            if browser is not None and fineNode.GetID():
+                browser.RemoveSynchronizedSequenceNode(fineNode.GetID())
+            for node in reversed([node for node in self._nodes() if node not in before]):
+                self._removeWithItem(node)
+            raise
+        if show:
+            self._show(shown)
+        return fineNode
+
+    def _nodes(self):
+        scene = slicer.mrmlScene
+        return [scene.GetNthNode(number) for number in range(scene.GetNumberOfNodes())]
+
+    def _removeWithItem(self, node):
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        item = hierarchy.GetItemByDataNode(node)
+        if item:
+            hierarchy.RemoveItem(item, False, False)
+        slicer.mrmlScene.RemoveNode(node)
+
+    def _logic(self):
+        return self._sequencesLogic or slicer.modules.sequences.logic()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import slicer
+
+from SuperResolutionLib.errors import InputError
+
+from .NodeUpscaler import runEngine
+from .SequencePlacement import SequencePlacement
+from .VolumeNodes import regionFromRoi, volumeFromNode
+
+
+class SequenceUpscaler:
+    """Upscales a sequence of volumes in this process and places the new sequence in the scene."""
+
+    def __init__(self, engine=runEngine, placement=None):
+        self._engine = engine
+        self._placement = placement or SequencePlacement()
+
+    def upscale(self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options):
+        """Return the sequence node of the upscaled volumes; see ``SuperResolutionLogic.upscaleSequence``."""
+        volumes = self._volumes(sequenceNode)
+        if hasattr(options.get("region"), "GetObjectBounds"):
+            # The volumes of a sequence have no transform; the one that shows them has.
+            shown = self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0)
+            options["region"] = regionFromRoi(options["region"], shown)
+        options = {"factor": factor, "as_stored": asStored, **options}
+        # It joins the scene when it is whole.
+        fineNode = slicer.vtkMRMLSequenceNode()
+        fineNode.SetIndexName(sequenceNode.GetIndexName())
+        fineNode.SetIndexUnit(sequenceNode.GetIndexUnit())
+        fineNode.SetIndexType(sequenceNode.GetIndexType())
+        fineNode.SetNumericIndexValueTolerance(sequenceNode.GetNumericIndexValueTolerance())
+        for number, volume in enumerate(volumes):
+
+            def onProgress(done, total, message, number=number):
+                if progress is not None:
+                    progress(number * total + done, len(volumes) * total, f"{message}: {number + 1} of {len(volumes)}")
+
+            result = self._engine(volume, options, onProgress, cancelled or (lambda: False))
+            self._placement.addVolume(fineNode, sequenceNode, number, result)
+        name = self._placement.nameFor(sequenceNode, factor)
+        return self._placement.placeSequence(fineNode, sequenceNode, name, show)
+
+    def _volumes(self, sequenceNode):
+        if sequenceNode is None or not sequenceNode.IsA("vtkMRMLSequenceNode"):
+            raise InputError("No sequence is chosen; choose a sequence of volumes, or use upscale for one volume.")
+        count = sequenceNode.GetNumberOfDataNodes()
+        if count == 0:
+            raise InputError(f"The sequence {sequenceNode.GetName()} is empty; load its volumes, or choose another.")
+        return [volumeFromNode(sequenceNode.GetNthDataNode(number)) for number in range(count)]

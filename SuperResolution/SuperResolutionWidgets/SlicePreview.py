@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import slicer.util
+
+from SuperResolutionLib.volume import Volume
+
+from .ComparisonView import ComparisonView
+
+
+class SlicePreview:
+    """Shows one upscaled slice, or a cut through slices, beside its interpolation; closed, it leaves nothing."""
+
+    NAMES = ("Interpolated (B-spline)", "Super resolution (preview)")
+
+    def __init__(self, view: ComparisonView):
+        self._view = view
+        self._nodeIDs: list[str] = []
+
+    @property
+    def isShown(self) -> bool:
+        return bool(self._nodeIDs)
+
+    def show(self, fine, added, inputNode, axis: int, sliceNode=None) -> None:
+        """Show the slice.
+
+        Args:
+            fine: the slice as a ``Volume``. added: what it holds more than its interpolation, also a ``Volume``.
+            inputNode: whose window and transform are taken over.
+            axis: across the slice; 0, 1, 2 for i, j, k.
+            sliceNode: the view that showed the slice, whose field of view is kept; None shows all of it.
+        """
+        self.close()
+        interpolated = Volume(np.subtract(fine.voxels, added.voxels, dtype=np.float32), fine.ijk_to_ras)
+        nodes = [self._node(*pair, inputNode) for pair in zip((interpolated, fine), self.NAMES)]
+        if not self._view.sideBySide(*nodes, like=sliceNode, across=axis):
+            slicer.util.setSliceViewerLayers(background=nodes[1])
+
+    def close(self) -> None:
+        """Remove the slice from the scene and bring the views back to what they were."""
+        if not self._nodeIDs:
+            return
+        self._view.restore()
+        nodeIDs, self._nodeIDs = self._nodeIDs, []
+        for nodeID in nodeIDs:
+            node = slicer.mrmlScene.GetNodeByID(nodeID)
+            if node is not None:
+                slicer.mrmlScene.RemoveNode(node)
+
+    def _node(self, volume, name: str, inputNode):
+        node = slicer.vtkMRMLScalarVolumeNode()
+        display = slicer.vtkMRMLScalarVolumeDisplayNode()
+        for hidden in (display, node):
+            hidden.SetHideFromEditors(True)
+            hidden.SetSaveWithScene(False)
+        node.SetName(name)
+        slicer.util.updateVolumeFromArray(node, volume.voxels)
+        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
+        inputDisplay = inputNode.GetDisplayNode()
+        if inputDisplay is not None:
+            display.CopyContent(inputDisplay)
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevel(inputDisplay.GetWindow(), inputDisplay.GetLevel())
+        for added in (display, node):
+            slicer.mrmlScene.AddNode(added)
+            self._nodeIDs.append(added.GetID())
+        node.SetAndObserveDisplayNodeID(display.GetID())
+        node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
+        return node

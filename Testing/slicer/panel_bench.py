@@ -1,0 +1,115 @@
+"""A panel with its real .ui on the test scene, and everything that it is given within reach."""
+
+import sys
+
+from pythonqt_stand_ins import StandInParameters, load_panel
+from subprocess_worker import SubprocessWorker
+from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
+from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.Forecast import Forecast
+from SuperResolutionWidgets.InstallError import InstallError
+from SuperResolutionWidgets.ModelCatalog import ModelCatalog
+from SuperResolutionWidgets.Panel import Panel
+from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.RunTimes import RunTimes
+from SuperResolutionWidgets.UpscaleJob import UpscaleJob
+
+STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
+SLOW = (sys.executable, "-c", f"import time; print('{STEP}', flush=True); time.sleep(60)")
+"""A worker that makes one step and then none."""
+
+
+class StandInSettings(dict):
+    """Slicer's settings: ``value`` and ``setValue`` as QSettings has them."""
+
+    value = dict.get
+    setValue = dict.__setitem__
+
+
+class PanelBench:
+    """Also stands in for the installer: ``installs`` counts, ``install_error`` is what it refuses with."""
+
+    def __init__(self, folder):
+        self.top, self.ui = load_panel()
+        self.folder = folder
+        self.workers = []
+        self.command = None
+        self.install_error = None
+        self.installs = 0
+        self.gpus = ["0, NVIDIA RTX A6000, 45056, 49140", "1, NVIDIA T4, 15100, 15360"]
+        self.gpu_questions = 0
+        self.models = ModelCatalog()
+        self.settings = StandInSettings()
+        self.parameters = StandInParameters()
+
+    def open(self):
+        run_times = RunTimes(self.settings, cores=2)
+        self.panel = Panel(
+            self.ui,
+            startJob=self.start_job,
+            installer=self,
+            placement=ResultPlacement(),
+            models=self.models,
+            devices=DeviceCatalog(self.list_gpus, lambda: "cuda", platform="linux"),
+            forecast=Forecast(run_times),
+            runTimes=run_times,
+            acquisition=AcquisitionNote(),
+        )
+        self.attach()
+        return self
+
+    def attach(self):
+        """Bind the parameters to the widgets and the panel, as the module's widget does."""
+        self.parameters.connectGui(self.ui)
+        self.parameters._observers.append(self.panel.refresh)
+        self.panel.setParameters(self.parameters)
+
+    def start_job(self, on_progress, on_finished):
+        worker = SubprocessWorker(self.command) if self.command else SubprocessWorker()
+        self.workers.append(worker)
+        return UpscaleJob(worker, on_progress, on_finished, str(self.folder))
+
+    def ensure(self):
+        self.installs += 1
+        if self.install_error:
+            raise InstallError(self.install_error)
+
+    def list_gpus(self):
+        self.gpu_questions += 1
+        return self.gpus
+
+    def click(self, name):
+        getattr(self.ui, name).widget.click()
+
+    def run(self, button="upscaleButton", until=None):
+        """Click, and serve the worker until the run has ended."""
+        self.click(button)
+        self.serve(until)
+
+    def serve(self, until=None):
+        self.workers[-1].pump(until or (lambda: not self.running))
+
+    @property
+    def running(self):
+        return self.ui.cancelButton.enabled
+
+    @property
+    def forecast(self):
+        return self.ui.forecastLabel.text.replace("\u00a0", " ")
+
+    @property
+    def status(self):
+        return self.ui.statusLabel.text
+
+    @property
+    def arguments(self):
+        return self.workers[-1].arguments
+
+    @property
+    def options(self):
+        """The command line's options that the choices lead to now."""
+        return self.panel._choices.task().commandOptions()
+
+    @property
+    def leftovers(self):
+        return list(self.folder.iterdir())

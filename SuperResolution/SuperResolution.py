@@ -190,14 +190,15 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
 
         Args:
             inputNode: a scalar volume node; it is not changed.
-            factor: 2 or 4 for the slice plane, or one factor per axis i, j, k, as in ``(2, 2, 1)``.
+            factor: 2 or 4 for the slice plane, or one factor per axis i, j, k, as in ``(2, 2, 1)`` or ``(1, 1, 4)``.
             outputNode: the scalar volume node to fill; None makes a new one, ``<input> SR x4``.
             show: whether the slice views show the result.
             progress: called as ``progress(done, total, message)``.
             cancelled: polled; return True to stop.
             asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
-            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``: ``model``, ``detail``,
-                ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups ROI node.
+            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``: ``isotropic`` or ``spacing`` (mm)
+                instead of a factor, ``thickness`` (mm) and ``adapt`` for new slices, ``model``, ``detail``, ``device``,
+                ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups ROI node.
 
         Raises:
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.

@@ -62,5 +62,5 @@ class NodeUpscaler:
             progress or (lambda done, total, message: None),
             cancelled or (lambda: False),
         )
-        name = self._placement.nameFor(inputNode, factor)
+        name = self._placement.nameFor(inputNode, factor, options.get("spacing"), options.get("isotropic", False))
         return self._placement.place(result.volume, result.report, inputNode, name, outputNode, show)

@@ -26,10 +26,20 @@ class ResultPlacement:
         if outputNode.GetClassName() != "vtkMRMLScalarVolumeNode":
             raise InputError(f"{outputNode.GetName()} is not a scalar volume; choose another output volume.")
 
-    def nameFor(self, inputNode, factor) -> str:
-        """Return the result's name: ``MRHead SR x4``, or ``MRHead SR 2x2x1`` for one factor per axis."""
-        suffix = "x".join(str(f) for f in factor) if isinstance(factor, (tuple, list)) else f"x{factor}"
-        return self.nameWith(inputNode, suffix)
+    def nameFor(self, inputNode, factor, spacing=None, isotropic: bool = False) -> str:
+        """Return the result's name, such as ``MRHead SR x4``, ``... 2x2x1``, ``... isotropic`` or ``... 0.5 mm``.
+
+        Args:
+            factor, spacing, isotropic: as of ``UpscaleRequest``; the last two come before the first.
+        """
+        if isotropic:
+            return self.nameWith(inputNode, "isotropic")
+        values = factor if spacing is None else spacing
+        several = isinstance(values, (tuple, list))
+        text = "x".join(f"{value:g}" for value in (values if several else [values]))
+        if spacing is not None:
+            return self.nameWith(inputNode, f"{text} mm")
+        return self.nameWith(inputNode, text if several else f"x{text}")
 
     def nameWith(self, inputNode, suffix: str) -> str:
         """Return the result's name with another suffix: ``MRHead SR isotropic``."""

@@ -38,7 +38,7 @@ class SequenceUpscaler:
 
             result = self._engine(volume, options, onProgress, cancelled or (lambda: False))
             self._placement.addVolume(fineNode, sequenceNode, number, result)
-        name = self._placement.nameFor(sequenceNode, factor)
+        name = self._placement.nameFor(sequenceNode, factor, options.get("spacing"), options.get("isotropic", False))
         return self._placement.placeSequence(fineNode, sequenceNode, name, show)
 
     def _volumes(self, sequenceNode):

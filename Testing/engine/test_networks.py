@@ -94,7 +94,7 @@ def test_an_unknown_switch_is_refused(wrong):
         RRDBNet(**wrong)
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", ["CompactNet", "RRDBNet"])
 def test_a_residual_network_with_zero_weights_is_cubic_interpolation(kind):
     network = NETWORKS[kind](4, 4, **({} if kind == "CompactNet" else {"growth": 4, "output": "residual"}))
     for parameter in network.parameters():

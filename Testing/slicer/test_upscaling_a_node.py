@@ -247,3 +247,23 @@ def test_the_real_engine_upscales_a_node(phantom):
     coarse = fine.reshape(6, 20, 2, 24, 2).mean(axis=(2, 4))
     assert np.corrcoef(coarse.ravel(), slicer.util.arrayFromVolume(phantom).ravel())[0, 1] > 0.98
     assert len(node.GetAttribute("SuperResolution.ModelSHA256")) == 64
+
+
+@pytest.mark.parametrize(
+    "wish, name, size",
+    [
+        ({"isotropic": True}, "Phantom SR isotropic", (24, 23, 23)),
+        ({"factor": (1, 1, 3)}, "Phantom SR 1x1x3", (24, 20, 18)),
+        ({"spacing": (0.9, 0.9, 1.5)}, "Phantom SR 0.9x0.9x1.5 mm", (21, 20, 12)),
+        ({"spacing": 0.45}, "Phantom SR 0.45 mm", (43, 40, 6)),
+    ],
+    ids=str,
+)
+def test_isotropic_and_target_spacing_are_served_and_named(phantom, wish, name, size):
+    node = NodeUpscaler().upscale(phantom, device="cpu", **wish)
+    assert node.GetName() == name
+    assert node.GetImageData().GetDimensions() == size
+    bounds, inputBounds = np.zeros(6), np.zeros(6)
+    node.GetRASBounds(bounds)
+    phantom.GetRASBounds(inputBounds)
+    assert np.abs(bounds - inputBounds).max() <= 0.5

@@ -17,7 +17,7 @@ STEPS = 300
 BATCH = 8
 AREA = 1024
 MOST_SLICES = 32
-LEARNING_RATE = 2e-4
+LEARNING_RATE = 5e-4
 CONTENT = 0.25
 """A slice has content where its SD is above this share of the greatest."""
 

@@ -47,19 +47,21 @@ def cuts_in_plane_of(volume: Volume, seen: Volume) -> tuple[list[np.ndarray], tu
     kinds = (sitk.sitkNearestNeighbor, sitk.sitkLinear, sitk.sitkLinear)
     images = [
         sitk.GetArrayFromImage(
-            sitk.Resample(sitk.Cast(image_from_volume(each), sitk.sitkFloat32), grid, sitk.Transform(), kind, -1e9)
+            sitk.Resample(
+                sitk.Cast(image_from_volume(each), sitk.sitkFloat32), grid, sitk.Transform(), kind, float("nan")
+            )
         )[0]
         for each, kind in zip((volume, *fine), kinds)
     ]
     images.append(plane.voxels[0].astype(np.float32))
-    rows, columns = (np.flatnonzero((images[0] > -1e8).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(np.isfinite(images[0]).any(axis=axis)) for axis in (1, 0))
     images = [image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] for image in images]
     size = seen.spacing[0] * images[0].shape[1], seen.spacing[1] * images[0].shape[0]
     return images, size, [_grey_range(images[1])] * 3 + [_grey_range(images[3])]
 
 
 def _grey_range(image: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(image, [1, 98.5])
+    low, high = np.nanpercentile(image, [1, 98.5])
     return float(low), float(high)
 
 

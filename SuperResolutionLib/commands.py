@@ -112,10 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     preview = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
     preview.add_argument("input", metavar="IN", help="a volume, as for upscale")
     preview.add_argument("picture", metavar="PNG")
-    grid = preview.add_mutually_exclusive_group()
-    grid.add_argument("--factor", type=_factor, metavar="F", help="as for upscale")
-    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="as for upscale")
-    grid.add_argument("--isotropic", action="store_true", help="as for upscale")
+    _add_grid(preview)
     preview.add_argument(
         "--slice",
         type=int,
@@ -159,13 +156,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_upscale_options(parser: argparse.ArgumentParser) -> None:
+def _add_grid(parser: argparse.ArgumentParser) -> None:
     grid = parser.add_mutually_exclusive_group()
     grid.add_argument(
         "--factor", type=_factor, metavar="F", help="4 for the slice plane, or 1x1x4, 2x2x2, ... (i x j x k)"
     )
     grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
     grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
+
+
+def _add_upscale_options(parser: argparse.ArgumentParser) -> None:
+    _add_grid(parser)
     parser.add_argument("--region", type=_numbers(6), metavar="R,A,S,R,A,S", help="two corners of a box, mm")
     parser.add_argument(
         "--box", type=_box, metavar="I,J,K,I,J,K", help="only the voxels from the first index to before the second"
@@ -271,19 +272,26 @@ def _upscale(options, progress, stop) -> int:
     return DONE
 
 
-def _upscale_request(options):
+def _grid_request(options, **changes):
     return _request(
         options,
         factor=options.factor,
         spacing=options.spacing,
         isotropic=options.isotropic,
+        as_stored=options.as_stored,
+        thickness=options.thickness,
+        adapt=options.adapt,
+        **changes,
+    )
+
+
+def _upscale_request(options):
+    return _grid_request(
+        options,
         region=options.region,
         box=options.box,
         uncertainty=bool(options.uncertainty),
         output_type=options.output_type,
-        as_stored=options.as_stored,
-        thickness=options.thickness,
-        adapt=options.adapt,
     )
 
 
@@ -345,15 +353,7 @@ def _preview(options, progress, stop) -> int:
         raise InputError("A preview is a PNG picture; end its name in .png.")
     check_output_folder(options.picture)
     volume = read_volume(options.input)
-    request = _request(
-        options,
-        factor=options.factor,
-        spacing=options.spacing,
-        isotropic=options.isotropic,
-        as_stored=options.as_stored,
-        thickness=options.thickness,
-        adapt=options.adapt,
-    )
+    request = _grid_request(options)
     plan = plan_upscale(volume, request)
     # New slices are judged on a cut through them.
     across = plan.slice_axis if plan.through is None else max(axis for axis in range(3) if axis != plan.slice_axis)

@@ -48,6 +48,12 @@ def choose_device(name: str) -> Device:
     raise InputError(f"There is no device {name} here; choose auto or one of {names}.")
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether PyTorch raised ``error`` since a device, or the computer, has no memory left."""
+    message = str(error).lower()
+    return "out of memory" in message or "can't allocate memory" in message
+
+
 @functools.cache
 def fastest_precision(device: torch.device) -> torch.dtype:
     """Return the type that convolutions run fastest in: float16 on CUDA, float32 on MPS, measured on the CPU.

@@ -8,6 +8,8 @@ from typing import Callable
 
 import torch
 
+from .devices import is_out_of_memory
+
 SMALLEST_TILE = 64
 
 
@@ -99,7 +101,7 @@ class SliceInference:
             try:
                 return self._tiled_box(slices, top, bottom, left, right)
             except RuntimeError as error:
-                if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
+                if not is_out_of_memory(error):
                     raise
                 self._save_memory(max(bottom - top, right - left), error)
 

@@ -164,11 +164,7 @@ def fourier_ring_correlation(result: np.ndarray, truth: np.ndarray, factor: int)
         result's is factor / 2), and the correlations, from -1 to 1; a ring without energy has 0.
     """
     height, width = truth.shape[-2:]
-    taper = np.outer(_taper(height), _taper(width))
-    spectra = []
-    for images in (result, truth):
-        images = np.asarray(images, np.float64)
-        spectra.append(np.fft.rfft2((images - images.mean(axis=(1, 2), keepdims=True)) * taper))
+    spectra = [np.fft.rfft2(_tapered(images)) for images in (result, truth)]
     distance = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     # Half of the spectrum is enough: the other half is its conjugate, with the same real part and magnitudes.
     count = min(height, width) // 2
@@ -192,16 +188,18 @@ def fourier_row_correlation(result: np.ndarray, truth: np.ndarray, factor: int) 
     Returns:
         Frequencies along H in cycles per slice, and the correlations.
     """
-    height, width = truth.shape[-2:]
-    taper = np.outer(_taper(height), _taper(width))
-    spectra = []
-    for images in (result, truth):
-        images = np.asarray(images, np.float64)
-        spectra.append(np.fft.rfft2((images - images.mean(axis=(1, 2), keepdims=True)) * taper, axes=(2, 1)))
+    height = truth.shape[-2]
+    spectra = [np.fft.rfft2(_tapered(images), axes=(2, 1)) for images in (result, truth)]
     sums = [(a * b.conj()).real.sum(axis=(0, 2)) for a, b in ((spectra[0], spectra[1]), *((s, s) for s in spectra))]
     cross, energy = sums[0][1:], (sums[1] * sums[2])[1:]
     correlation = np.divide(cross, np.sqrt(energy), out=np.zeros_like(cross), where=energy > 0)
     return factor * np.fft.rfftfreq(height)[1:], correlation
+
+
+def _tapered(images: np.ndarray) -> np.ndarray:
+    """Return ``(N, H, W)`` images without their means, their outer eighths falling to 0, as float64."""
+    images = np.asarray(images, np.float64)
+    return (images - images.mean(axis=(1, 2), keepdims=True)) * np.outer(*map(_taper, images.shape[-2:]))
 
 
 def _taper(length: int) -> np.ndarray:

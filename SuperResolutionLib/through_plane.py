@@ -11,7 +11,7 @@ import torch
 
 from .adaptation import adapt
 from .consistency import HeldSlices
-from .devices import Device, fastest_precision
+from .devices import Device, fastest_precision, is_out_of_memory
 from .errors import InputError
 from .intensity import IntensityScale, as_scalar_type
 from .planning import Plan, UpscaleRequest
@@ -147,7 +147,7 @@ def _slice_spacings(volume: Volume, plan: Plan) -> tuple[float, float]:
 class _Rows:
     """Where the predicted rows lie: evenly, over all slices, some of them (or groups of them) those of the target.
 
-    ``places`` are in slices from the first one's centre, float32.
+    ``places`` are in slices from the first one's centre, float64.
     """
 
     places: np.ndarray
@@ -164,7 +164,7 @@ class _Rows:
         before = int(np.floor((first + 0.5) / step - 0.5 + 1e-6))
         count = int(np.floor((slices - 0.5 - first) / step + 0.5 + 1e-6)) + before
         count = max(count, before + split * target.dimensions[axis])
-        return cls((first + step * (np.arange(count) - before)).astype(np.float64))
+        return cls(first + step * (np.arange(count) - before))
 
     def grid(self, source: Volume, axis: int) -> Grid:
         """Return the grid of the rows in the slice plane of ``source``."""
@@ -241,7 +241,7 @@ class ReformatInference:
                 try:
                     answers = self._answers(batch, spacing, thickness, places)
                 except RuntimeError as error:
-                    if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
+                    if not is_out_of_memory(error):
                         raise
                     self._save_memory(len(batch), error)
                     continue
@@ -260,7 +260,7 @@ class ReformatInference:
                 outside[:] = self.empty
         if squares is None:
             return fine, None
-        return fine, np.sqrt(np.maximum(squares - fine**2, 0) * (squares > 0))
+        return fine, np.sqrt(np.maximum(squares - fine**2, 0))
 
     def _filled(self, slices: np.ndarray) -> tuple[int, int, int, int]:
         """Return first and last (excluded) row and column of the slices to compute."""

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 
+import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 
 from SuperResolutionLib.commands import main
 
@@ -53,3 +55,16 @@ def run_here(capfd):
         return (code, *capfd.readouterr())
 
     return run_main
+
+
+@pytest.fixture
+def series(tmp_path):
+    """Three images of 64 x 64 of pydicom's MRI sample, 2 mm apart."""
+    folder = tmp_path / "series"
+    folder.mkdir()
+    for number in range(3):
+        data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        data.ImagePositionPatient = [-10, -10, 2.0 * number]
+        data.save_as(folder / f"{number}.dcm")
+    return folder

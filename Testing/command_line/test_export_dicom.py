@@ -6,24 +6,10 @@ import re
 import numpy as np
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from SuperResolutionLib.volume_files import read_volume
 
 DONE, BAD_INPUT = 0, 2
-
-
-@pytest.fixture
-def series(tmp_path):
-    """Three images of 64 x 64 of pydicom's MRI sample, 2 mm apart."""
-    folder = tmp_path / "series"
-    folder.mkdir()
-    for number in range(3):
-        data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
-        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
-        data.ImagePositionPatient = [-10, -10, 2.0 * number]
-        data.save_as(folder / f"{number}.dcm")
-    return folder
 
 
 def test_a_series_is_upscaled_and_its_result_exported(run_here, series, tmp_path):

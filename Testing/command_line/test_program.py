@@ -170,21 +170,11 @@ def test_a_preview_of_new_slices_is_a_cut_through_them(run_here, thick_stack, tm
     assert picture.stat().st_size > 1000
 
 
-def test_a_dicom_series_folder_a_model_folder_and_an_old_output(run_here, repository, tmp_path):
-    import pydicom
-    from pydicom.data import get_testdata_file
-
-    folder = tmp_path / "series"
-    folder.mkdir()
-    for number in range(3):
-        data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
-        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
-        data.ImagePositionPatient = [-10, -10, 2.0 * number]
-        data.save_as(folder / f"{number}.dcm")
+def test_a_dicom_series_folder_a_model_folder_and_an_old_output(run_here, repository, series, tmp_path):
     output = tmp_path / "out.nrrd"
     output.write_text("yesterday's result")
     model = repository / "SuperResolutionLib" / "Bundles" / "mri-x2-compact"
-    code, _, err = run_here("upscale", folder, output, "--model", model, "--progress", "none")
+    code, _, err = run_here("upscale", series, output, "--model", model, "--progress", "none")
     assert (code, err) == (DONE, "")
     result = read_volume(output)
     assert result.dimensions == (128, 128, 3)

@@ -48,6 +48,8 @@ def read_start(path: os.PathLike | str) -> dict:
 def build_network(architecture: Mapping, start: os.PathLike | str | None = None) -> torch.nn.Module:
     """Return a network, with the weights of ``start``, a checkpoint or a model folder, where there is one.
 
+    From a start of another factor it takes the weights that do not depend on the factor, as Lim et al. 2017, EDSR, do.
+
     Raises:
         ValueError: the start is of another architecture.
         InputError: a folder that holds no model.
@@ -55,9 +57,11 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     network = NETWORKS[architecture["name"]](factor=architecture["factor"], **architecture["arguments"])
     if start:
         state = read_start(start)
-        if state["architecture"] != dict(architecture):
+        if {**state["architecture"], "factor": architecture["factor"]} != dict(architecture):
             raise ValueError(f"{start} holds {state['architecture']}, which is not {dict(architecture)}")
-        network.load_state_dict(state["average"])
+        weights = network.state_dict()
+        shared = {name: value for name, value in state["average"].items() if value.shape == weights[name].shape}
+        network.load_state_dict({**weights, **shared})
     return network
 
 

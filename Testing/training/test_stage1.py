@@ -86,7 +86,7 @@ def test_another_seed_gives_other_weights_and_data(train, tiny_stage1, fidelity_
 
 
 def test_training_learns_what_a_random_network_lacks(train, tiny_stage1, tmp_path):
-    train("stage1", {**tiny_stage1, "iterations": 150, "every": 50}, tmp_path)
+    train("stage1", {**tiny_stage1, "iterations": 150, "every": 50, "learning_rate#peak": 1e-2}, tmp_path)
     first, *_, last = log_of(tmp_path)
     for name, gain in last["gain_db"].items():
         assert gain > first["gain_db"][name] + 0.5 and gain > -0.3, name
@@ -105,7 +105,16 @@ def test_a_run_starts_with_the_averaged_weights_of_a_checkpoint_of_either_stage_
     for key, value in average.state_dict().items():
         torch.testing.assert_close(begun["network"][key], value, atol=1e-6, rtol=0)
     with pytest.raises(ValueError, match="which is not"):
-        build_network({**architecture, "factor": 4}, tmp_path / "old.pt")
+        build_network({**architecture, "arguments": {"width": 8, "blocks": 1}}, tmp_path / "old.pt")
+
+
+def test_a_start_of_another_factor_gives_all_weights_but_those_of_the_last_convolution(tmp_path):
+    coarser = {"factor": 2, "name": "CompactNet", "arguments": {"width": 4, "blocks": 1}}
+    start = CompactNet(2, 4, 1).state_dict()
+    torch.save({"average": start, "architecture": coarser}, tmp_path / "start.pt")
+    weights = build_network({**coarser, "factor": 4}, tmp_path / "start.pt").state_dict()
+    taken = {name for name, value in weights.items() if value.shape == start[name].shape and value.equal(start[name])}
+    assert set(weights) - taken == {"tail.weight", "tail.bias"}
 
 
 def test_a_model_folder_is_a_start_too(fidelity_run, tmp_path):

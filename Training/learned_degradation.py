@@ -5,7 +5,8 @@
 Bulat et al. 2018, "To learn image super-resolution, use a GAN to learn how to do image degradation first", with a
 generator that has no more parameters than what is sought, as in KernelGAN (Bell-Kligler et al. 2019): an explicit
 kernel per axis and a noise level, which can be looked at and can serve data consistency. First a Gaussian kernel and
-the noise are fitted to the scan's patch spectrum, then an adversary that sees a few voxels refines the kernel's taps.
+the noise are fitted to the scan's patch spectrum and to the air around the body, then an adversary that sees a few
+voxels refines the kernel's taps.
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ FORMAT = "superresolution learned degradation 1"
 BATCH = 32
 ADVERSARIAL_WEIGHT = 0.02
 GAIN_WEIGHT = 0.5
+AIR_WEIGHT = 0.5
+AIR_BLOCK = 4  # voxels
+LEAST_AIR = 0.03  # of all blocks
 
 
 @dataclass(frozen=True)
@@ -256,12 +260,57 @@ def learn_degradation(
     generator = torch.Generator().manual_seed(seed)
     real = _draw_patches(coarse, 1, 0, random, "coarse scan")
     fine = _draw_patches(sharp, factor, SUPPORT // 2, random, "sharp scans")
-    first_noise = max(1e-3, noise_level(real[:, None]))
-    kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, first_noise, generator)
+    in_air = noise_of_air(coarse)
+    expected = ExpectedNoise(in_air, AIR_WEIGHT) if in_air else ExpectedNoise(max(1e-3, noise_level(real[:, None])), 0)
+    kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if iterations:
-        kernel, noise = _refine(fine, real, factor, (kernel, noise, gain), iterations, generator, progress)
+        kernel, noise = _refine(fine, real, factor, (kernel, noise, gain), expected, iterations, generator, progress)
     rows, columns = (tuple(taps.double().div(taps.double().sum()).tolist()) for taps in kernel)
     return LearnedDegradation(rows, columns, factor, noise, spacing)
+
+
+@dataclass(frozen=True)
+class ExpectedNoise:
+    """The level that the noise is kept near, by ``weight``; with weight 0 a first guess."""
+
+    level: float
+    weight: float
+
+    def misfit(self, log_noise: torch.Tensor) -> torch.Tensor:
+        """Return the weighted squared difference of the logarithms."""
+        return self.weight * (log_noise - math.log(self.level)) ** 2
+
+
+def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
+    """Return the SD of the noise per channel in the air around the body, or None where there is no such air.
+
+    Magnitudes of pure noise have Rayleigh's distribution (Gudbjartsson and Patz 1995), whose fourth moment is twice the
+    squared second one. Blocks of voxels count as air if they are near the faintest ones; if these are few, the body
+    fills the slices, and if they are not distributed like that, the background was cut out. What else there is, as
+    noise of before the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
+    ``2 E[m^2]^2 - E[m^4] = A^4``.
+
+    Args:
+        stacks: slices ``(N, H, W)`` in which zero is no signal.
+    """
+    moments = torch.cat([_moments_of_blocks(stack) for stack in stacks])
+    if not len(moments):
+        return None
+    second = moments[:, 0].sort().values[len(moments) // 20]
+    for _ in range(20):
+        air = moments[moments[:, 0] < 1.8 * second]  # three SDs of the mean over a block of pure noise
+        second, fourth = air.mean(0)
+    excess = 2 - fourth / second**2
+    if len(air) < LEAST_AIR * len(moments) or abs(excess) > 0.5:
+        return None
+    return float((second * (1 - excess.clamp(min=0).sqrt()) / 2).sqrt())
+
+
+def _moments_of_blocks(stack: torch.Tensor) -> torch.Tensor:
+    """Return the mean second and fourth power of each block that is not partly cut out, ``(blocks, 2)``."""
+    powers = torch.stack([stack**2, stack**4, (stack == 0).float()], dim=1)
+    means = F.avg_pool2d(powers, AIR_BLOCK).permute(0, 2, 3, 1).reshape(-1, 3)
+    return means[means[:, 2] < 0.25, :2]
 
 
 def _draw_patches(
@@ -328,7 +377,7 @@ def _spectral_misfit(generated: torch.Tensor, wanted: torch.Tensor) -> torch.Ten
 
 
 def _fit_gaussian(
-    fine: torch.Tensor, real: torch.Tensor, factor: int, first_noise: float, generator: torch.Generator
+    fine: torch.Tensor, real: torch.Tensor, factor: int, expected: ExpectedNoise, generator: torch.Generator
 ) -> tuple[torch.Tensor, float, float]:
     """Return the kernel ``(2, taps)``, noise and gain whose spectrum is the scan's.
 
@@ -337,7 +386,7 @@ def _fit_gaussian(
     """
     draws = torch.randn(2, len(fine), PATCH, PATCH, generator=generator)
     wanted = _spectrum(real).mean(0)
-    logs = torch.tensor([math.log(1.2), math.log(1.2), math.log(first_noise), 0.0], requires_grad=True)
+    logs = torch.tensor([math.log(1.2), math.log(1.2), math.log(expected.level), 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([logs], max_iter=40, line_search_fn="strong_wolfe")
 
     def kernel() -> torch.Tensor:
@@ -347,7 +396,8 @@ def _fit_gaussian(
         optimiser.zero_grad()
         signal = _degraded(fine, kernel(), factor) * logs[3].exp()
         noise = logs[2].exp() * draws
-        value = _spectral_misfit(torch.hypot(signal + noise[0], noise[1]), wanted) + GAIN_WEIGHT * logs[3] ** 2
+        misfit = _spectral_misfit(torch.hypot(signal + noise[0], noise[1]), wanted)
+        value = misfit + GAIN_WEIGHT * logs[3] ** 2 + expected.misfit(logs[2])
         value.backward()
         return value
 
@@ -391,6 +441,7 @@ def _refine(
     real: torch.Tensor,
     factor: int,
     start: tuple[torch.Tensor, float, float],
+    expected: ExpectedNoise,
     iterations: int,
     generator: torch.Generator,
     progress: Callable[[int, int], None],
@@ -423,7 +474,8 @@ def _refine(
 
         adversarial = ((discriminator(generated[:, None]) - 1) ** 2).mean()
         generator_steps.zero_grad()
-        (_spectral_misfit(generated, wanted) + ADVERSARIAL_WEIGHT * adversarial).backward()
+        misfit = _spectral_misfit(generated, wanted) + expected.misfit(log_noise)
+        (misfit + ADVERSARIAL_WEIGHT * adversarial).backward()
         generator_steps.step()
         if done >= iterations // 2:
             total, count = total + taps().detach(), count + 1

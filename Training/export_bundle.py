@@ -46,6 +46,7 @@ def export_bundle(
     training: str,
     quality: str = "fast",
     records: Path | None = None,
+    modality: str = "MR",
 ) -> None:
     """Write ``checkpoint``'s averaged weights as the fidelity weights of the model folder ``folder``.
 
@@ -69,7 +70,7 @@ def export_bundle(
     image = {
         "type": "image",
         "format": "magnitude",
-        "modality": "MR",
+        "modality": modality,
         "num_channels": 1,
         "dtype": "float32",
         "is_patch_data": False,
@@ -99,7 +100,7 @@ def export_bundle(
         "super_resolution": {
             **(THROUGH_THE_SLICES if through else SLICE_PLANE),
             "factor": factor,
-            "modality": "MR",
+            "modality": modality,
             "quality": quality,
             "network": {"name": architecture["name"], "arguments": architecture["arguments"]},
             "default_detail": 0.0,
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--training", required=True, help="data, hours and machine, in one sentence")
     parser.add_argument("--description", help="fidelity: one line for the model list")
     parser.add_argument("--records", type=Path, help="fidelity: records.json of an evaluation on held-out volumes")
+    parser.add_argument("--modality", default="MR", help="fidelity: DICOM modality of the data")
     parser.add_argument("--quality", choices=("fast", "standard"), default="fast", help="fidelity: of the network")
     options = parser.parse_args()
     if options.kind == "perceptual":
@@ -190,7 +192,13 @@ def main() -> None:
     if not options.description:
         parser.error("fidelity weights need a --description")
     export_bundle(
-        options.checkpoint, options.folder, options.description, options.training, options.quality, options.records
+        options.checkpoint,
+        options.folder,
+        options.description,
+        options.training,
+        options.quality,
+        options.records,
+        options.modality,
     )
 
 

@@ -185,7 +185,11 @@ class ChoicesSection:
 
     def _chosenModel(self):
         parameters = self._parameters
-        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value)
+        try:
+            modality = volumeFromNode(parameters.inputVolume).presumed_modality
+        except InputError:
+            modality = None
+        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value, modality)
 
     def _describeModel(self) -> None:
         model = self._chosenModel()

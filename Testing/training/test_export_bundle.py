@@ -60,6 +60,13 @@ def test_the_metadata_states_digest_version_and_what_monai_wants(exported):
     assert metadata["network_data_format"]["outputs"]["pred"]["spatial_shape"] == ["2*n", "2*n"]
 
 
+def test_a_model_is_of_the_modality_that_it_is_exported_for(trained, tmp_path):
+    export_bundle(trained[0], tmp_path, "A tiny model", "on nothing, in no time", modality="CT")
+    assert read_model(tmp_path).modality == "CT"
+    formats = json.loads((tmp_path / "configs" / "metadata.json").read_text())["network_data_format"]
+    assert (formats["inputs"]["image"]["modality"], formats["outputs"]["pred"]["modality"]) == ("CT", "CT")
+
+
 def test_exporting_again_leaves_the_model_card_alone(exported, trained, tmp_path):
     folder = tmp_path / "mri-x2-tiny"
     (folder / "docs").mkdir(parents=True)

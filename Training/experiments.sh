@@ -4,7 +4,8 @@
 #   sh Training/experiments.sh DATA OUT [STAGE1 STAGE2 BATCH SEEDS]
 #
 # DATA has the folders train and heldout. STAGE1 and STAGE2 are iterations of BATCH patches; SEEDS counts the runs of
-# the test of stability. Whatever is finished is left as it is, so that a broken run goes on.
+# the test of stability. Whatever is finished is left as it is, so that a broken run goes on. With SHORT=1 the common
+# first stage is trained as short_budget.yaml says. OPTIONS go to every training run, such as "--set bfloat16=True".
 set -eu
 data=$1 out=$2 stage1=${3:-60000} stage2=${4:-60000} batch=${5:-16} seeds=${6:-5}
 python=${PYTHON:-python}
@@ -20,8 +21,8 @@ train() { # NAME SEED VGG CONFIG...: stage 2 from SR-RRDB
   # shellcheck disable=SC2086
   run stage2 $configs --data "$data/train" --start "$out/SR-RRDB/checkpoint.pt" --out "$out/$name" \
     --iterations "$stage2" --set batch="$batch" --set seed="$number" --set every=$((stage2 / 5)) \
-    --set "train#dataset#pairs#versions=1" \
-    --set perceptual_weights="$out/$vgg.safetensors"
+    --set "train#dataset#pairs#versions=1" --set "validate#dataset#slices=2" \
+    --set perceptual_weights="$out/$vgg.safetensors" ${OPTIONS:-}
 }
 
 perceptual() { # NAME TASKS...
@@ -33,8 +34,10 @@ perceptual() { # NAME TASKS...
 
 perceptual contrast-degradation contrast degradation
 perceptual degradation degradation
-run stage1 --config $seed --data "$data/train" --factor 4 --out "$out/SR-RRDB" --iterations "$stage1" \
-  --set batch="$batch" --set every=$((stage1 / 5)) --set "train#dataset#pairs#versions=1"
+# shellcheck disable=SC2086
+run stage1 --config $seed ${SHORT:+--config Training/configs/short_budget.yaml} --data "$data/train" --factor 4 \
+  --out "$out/SR-RRDB" --iterations "$stage1" --set batch="$batch" --set every=$((stage1 / 5)) \
+  --set "train#dataset#pairs#versions=1" --set "validate#dataset#slices=2" ${OPTIONS:-}
 
 # (a) the methods; SRGAN' is SRGAN with SRGAN-D's adversary and schedule. (b) is SRGAN' beside SRGAN-D: they differ in
 # the perceptual network alone.

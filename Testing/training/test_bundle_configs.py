@@ -106,7 +106,7 @@ def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny
 
 def test_overrides_name_only_what_a_stage_has(configs):
     known = settings_of(configs / "stage1.yaml", configs / "stage2.yaml")
-    for file in ("rrdb.yaml", "seed.yaml", "srgan.yaml", "multi_gpu.yaml"):
+    for file in ("rrdb.yaml", "seed.yaml", "srgan.yaml", "multi_gpu.yaml", "ct.yaml", "short_budget.yaml"):
         unknown = {key for key in settings_of(configs / file) if "#" not in key} - set(known)
         assert unknown <= {"device_ids", "finalize"}, file
 

@@ -179,11 +179,10 @@ def find_model(name: str, bundles: Path = BUNDLES) -> Model:
     raise InputError(f"There is no model {name}; choose one of {names}, or give a model folder.")
 
 
-def choose_model(factor: int, quality: str, modality: str | None = None, models: list[Model] | None = None) -> Model:
+def choose_model(factor: int, quality: str, models: list[Model] | None = None) -> Model:
     """Return the installed model for a factor of the slice plane.
 
-    That is one of the modality, or of MR where it is not known or has none; and of these the compact one for
-    ``"fast"``, else the RRDB where there is one.
+    That is the compact one for ``"fast"``, else the RRDB where there is one.
 
     Raises:
         InputError: an unknown quality, or a factor that no installed model has.
@@ -200,8 +199,6 @@ def choose_model(factor: int, quality: str, modality: str | None = None, models:
             " or give a target spacing."
         )
     wanted = "fast" if quality == "fast" else "standard"
-    own = [model for model in suited if model.modality == modality]
-    suited = own or [model for model in suited if model.modality == "MR"] or suited
     return min(suited, key=lambda model: (model.quality != wanted, model.name))
 
 

@@ -178,8 +178,7 @@ def plan_from_band(asked: Plan, band: AcquiredBand, request: UpscaleRequest) -> 
     model = asked.model
     if request.model is None:
         factors = sorted({model.factor for model in installed_models() if not model.through_slices})
-        factor = next((f for f in factors if f >= needed - 1e-3), factors[-1])
-        suited = choose_model(factor, request.quality, model.modality)
+        suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
         # A detail that was chosen with the asked-for model in mind must be one that the other can show.
         model = suited if suited.has_detail or not request.detail else model
     factors = tuple(1 if axis == asked.slice_axis else model.factor for axis in range(3))
@@ -200,7 +199,7 @@ def _plan_for_factor(volume: Volume, request: UpscaleRequest) -> Plan:
     in_plane, through = max(factors[axis] for axis in range(3) if axis != across), factors[across]
     if min(factors) < 1 or max(factors) == 1 or through != int(through):
         raise InputError(f"A factor of {_by_x(factors)} cannot be served; choose one such as 4, 1x1x4 or 2x2x2.")
-    model = _slice_plane_model(named, in_plane, request, volume) if in_plane > 1 else None
+    model = _slice_plane_model(named, in_plane, request) if in_plane > 1 else None
     if model is not None and model.factor != in_plane:
         raise InputError(f"The model {model.name} upscales x{model.factor}, not x{in_plane:g}; choose another model.")
     through_model = _through_model(named) if through > 1 else None
@@ -245,8 +244,7 @@ def _plan_for_spacing(volume: Volume, request: UpscaleRequest) -> Plan:
     if in_plane <= (EVENED_OUT if request.isotropic else 1.001):
         model, factors = None, (1, 1, 1)
     else:
-        factor = next((f for f in (2, 4, 8) if f >= in_plane - 1e-3), in_plane)
-        model = _slice_plane_model(named, factor, request, volume)
+        model = _slice_plane_model(named, next((f for f in (2, 4, 8) if f >= in_plane - 1e-3), in_plane), request)
         if model.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {model.name} can do; choose a coarser spacing.")
         factors = _with((model.factor,) * 3, across, 1)
@@ -257,10 +255,8 @@ def _plan_for_spacing(volume: Volume, request: UpscaleRequest) -> Plan:
     return Plan(model, across, factors, target, through)
 
 
-def _slice_plane_model(named: Model | None, factor: float, request: UpscaleRequest, volume: Volume) -> Model:
-    if named is None or named.through_slices:
-        return choose_model(factor, request.quality, volume.presumed_modality)
-    return named
+def _slice_plane_model(named: Model | None, factor: float, request: UpscaleRequest) -> Model:
+    return choose_model(factor, request.quality) if named is None or named.through_slices else named
 
 
 def _through_model(named: Model | None) -> Model:

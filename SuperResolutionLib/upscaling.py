@@ -196,7 +196,7 @@ def _describe(volume: Volume) -> dict:
 
 def _warnings(volume: Volume, plan: Plan) -> list[str]:
     warnings = []
-    modality = volume.presumed_modality
+    modality = volume.modality or ("CT" if volume.voxels.min() <= -500 else None)
     for model in filter(None, (plan.model, plan.through)):
         if modality and modality != model.modality:
             warnings.append(f"The model {model.name} was trained on {model.modality}, and this is {modality}.")

@@ -56,11 +56,6 @@ class Volume:
         return tuple(float(v) for v in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
 
     @property
-    def presumed_modality(self) -> str | None:
-        """The modality; where it is not known, CT if there are voxels of -500 or less, as of air in HU."""
-        return self.modality or ("CT" if self.voxels.min() <= -500 else None)
-
-    @property
     def is_sheared(self) -> bool:
         """Whether the axes are not at right angles, by more than 0.06 degrees."""
         axes = self.ijk_to_ras[:3, :3] / np.array(self.spacing)

@@ -185,11 +185,7 @@ class ChoicesSection:
 
     def _chosenModel(self):
         parameters = self._parameters
-        try:
-            modality = volumeFromNode(parameters.inputVolume).presumed_modality
-        except InputError:
-            modality = None
-        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value, modality)
+        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value)
 
     def _describeModel(self) -> None:
         model = self._chosenModel()

@@ -27,12 +27,11 @@ class ModelCatalog:
             return [model for model in found if model.through_slices]
         return [model for model in found if not model.through_slices and purpose.factor in (None, model.factor)]
 
-    def chosen(self, purpose: Purpose, name: str, quality: str, modality: str | None = None) -> Model | None:
-        """Return the named model; for "" the one that the engine takes for this quality and the volume's modality; None
-        where that is open."""
+    def chosen(self, purpose: Purpose, name: str, quality: str) -> Model | None:
+        """Return the named model; for "" the one that the engine takes for this quality; None where that is open."""
         models = self.models(purpose)
         if name:
             return next((model for model in models if model.name == name), None)
         if purpose is Purpose.ISOTROPIC:
             return models[0] if models else None
-        return choose_model(purpose.factor, quality, modality, models) if models and purpose.factor else None
+        return choose_model(purpose.factor, quality, models) if models and purpose.factor else None

@@ -339,23 +339,10 @@ def test_quality_chooses_among_the_models_of_a_factor(write_bundle):
     rrdb = replace(compact, name="b-rrdb", quality="standard")
     other = replace(compact, name="c-other", factor=4)
     models = [rrdb, compact, other]
-    assert choose_model(2, "fast", models=models) is compact
-    assert choose_model(2, "standard", models=models) is rrdb
-    assert choose_model(2, "best", models=models) is rrdb
-    assert choose_model(4, "standard", models=models) is other
+    assert choose_model(2, "fast", models) is compact
+    assert choose_model(2, "standard", models) is rrdb
+    assert choose_model(2, "best", models) is rrdb
+    assert choose_model(4, "standard", models) is other
     for factor, quality in ((3, "fast"), (2, "good")):
         with pytest.raises(InputError, match=ONE_SENTENCE):
-            choose_model(factor, quality, models=models)
-
-
-def test_a_volume_gets_a_model_of_its_modality_where_there_is_one(write_bundle):
-    mr = read_model(write_bundle("z-mr"))
-    ct = replace(mr, name="a-ct", modality="CT")
-    coarser = replace(mr, name="b-mr", factor=4)
-    models = [ct, mr, coarser]
-    assert choose_model(2, "standard", "CT", models) is ct
-    assert choose_model(2, "standard", "MR", models) is mr
-    assert choose_model(2, "standard", None, models) is mr
-    assert choose_model(2, "standard", "PT", models) is mr
-    assert choose_model(4, "fast", "CT", models) is coarser
-    assert choose_model(2, "fast", None, [ct]) is ct
+            choose_model(factor, quality, models)

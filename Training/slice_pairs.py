@@ -4,9 +4,10 @@ For training, whole slices are degraded once, by the preset's slice transforms, 
 matching places: a k-space crop of a patch would wrap at the patch's borders, which no scanner does. The preset's patch
 transforms (noise, flips, brightness) are drawn anew for every patch.
 
-A data list is JSON: ``{"no_signal": 0, "group_weights": {contrast: share}, "training": [{"image": file, "group":
-contrast, "slice_axes": "k", "every": 1}, ...], "validation": [...]}``. Slices are cut across each of ``slice_axes``,
-and every ``every``-th is kept. ``no_signal`` is the voxel value of no signal: 0 (the default) in MRI, -1000 HU in CT.
+A data list is JSON: ``{"group_weights": {contrast: share}, "training": [{"image": file, "group": contrast,
+"slice_axes": "k", "every": 1, "no_signal": 0}, ...], "validation": [...]}``. Slices are cut across each of
+``slice_axes``, and every ``every``-th is kept. ``no_signal`` is the voxel value of no signal: 0 (the default) in MRI,
+-1000 HU in CT.
 """
 
 from __future__ import annotations
@@ -59,11 +60,11 @@ def read_planes(data: os.PathLike | str, datalist: os.PathLike | str, section: s
         InputError: a volume is missing or cannot be read.
     """
     listing = json.loads(Path(datalist).read_text(encoding="utf-8"))
-    no_signal = listing.get("no_signal", 0)
     planes_of: dict[str, int] = {}
     for entry in listing[section]:
         planes_of[entry["group"]] = planes_of.get(entry["group"], 0) + len(entry["slice_axes"])
     for entry in listing[section]:
+        no_signal = entry.get("no_signal", 0)
         voxels = read_volume(Path(data) / entry["image"]).voxels
         scale = IntensityScale.of(voxels)
         weight = listing["group_weights"][entry["group"]] / planes_of[entry["group"]]

@@ -13,7 +13,7 @@ from SuperResolutionLib.acquisition import OPERATORS
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume import Volume
 from SuperResolutionLib.volume_files import read_volume, write_volume
-from Training.slice_pairs import PairDataset, ValidationSlices
+from Training.slice_pairs import PairDataset, ValidationSlices, read_planes
 
 AREA = "- {_target_: Training.degradation.Decimated, keys: image, factor: '@factor', operator: area}"
 TURNED = """
@@ -44,10 +44,10 @@ def pairs(data, mri_preset):
     return PairDataset(data, data / "datalist.json", mri_preset, factor=2, coarse_size=10, seed=3)
 
 
-def write_list(folder, entries, **keys):
+def write_list(folder, entries):
     groups = {entry["group"]: 1.0 for entry in entries}
     path = folder / "list.json"
-    path.write_text(json.dumps({"group_weights": groups, "training": entries, "validation": entries, **keys}))
+    path.write_text(json.dumps({"group_weights": groups, "training": entries, "validation": entries}))
     return path
 
 
@@ -167,8 +167,8 @@ def test_hounsfield_units_become_attenuation_with_none_in_air(tmp_path, preset):
     voxels[:, 8:30, 8:34] = 0
     voxels[:, 12:18, 10:30] = 900
     write_volume(Volume(voxels, np.eye(4)), tmp_path / "ct.nii.gz")
-    entries = [{"image": "ct.nii.gz", "group": "CT", "slice_axes": "k", "every": 1}]
-    datalist = write_list(tmp_path, entries, no_signal=-1000)
+    entries = [{"image": "ct.nii.gz", "group": "CT", "slice_axes": "k", "every": 1, "no_signal": -1000}]
+    datalist = write_list(tmp_path, entries)
     pairs = PairDataset(tmp_path, datalist, preset(), factor=2, coarse_size=16, versions=1)
     fine = pairs.stacks[0].fine
     assert fine.unique().tolist() == pytest.approx([0.0, 1000 / 1900, 1.0], abs=1e-3)
@@ -214,3 +214,16 @@ def test_the_shipped_lists_name_scans_that_are_there_and_share_no_subject_betwee
         )
         assert training and validation and not training & validation
         assert {entry["group"] for entry in listing["training"]} == set(listing["group_weights"])
+
+
+def test_each_volume_has_its_own_value_of_no_signal(data, tmp_path):
+    voxels = read_volume(data / "first.nii.gz").voxels
+    write_volume(Volume(voxels, np.eye(4)), tmp_path / "mr.nii.gz")
+    write_volume(Volume(voxels - 1000, np.eye(4)), tmp_path / "ct.nii.gz")
+    entries = [
+        {"image": "mr.nii.gz", "group": "T1", "slice_axes": "k", "every": 1},
+        {"image": "ct.nii.gz", "group": "CT", "slice_axes": "k", "every": 1, "no_signal": -1000},
+    ]
+    mr, ct = read_planes(tmp_path, write_list(tmp_path, entries), "training")
+    torch.testing.assert_close(mr.signal, ct.signal)
+    assert mr.offset == pytest.approx(ct.offset)

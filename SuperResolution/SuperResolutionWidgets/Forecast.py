@@ -42,6 +42,7 @@ class Forecast:
             math.ceil(max(finer[axis] for axis in range(3) if axis != plan.slice_axis) - 0.01),
             (8 if request.quality == "best" or request.uncertainty else 1) * voxels / 1e6,
             request.adapt,
+            compact=plan.model is None or plan.model.quality == "fast",
         )
         seconds, measured = self._runTimes.seconds(workload)
         return Prospect(

@@ -18,6 +18,8 @@ class RunTimes:
     START_SECONDS = 8.0
     SECONDS_PER_MEGAVOXEL = {2: 1.4, 4: 0.2}
     """Compact networks on two CPU cores; only where no run was remembered."""
+    TIMES_AS_LONG_WITH_RRDB = 4.0
+    """As the benchmark measured it."""
     SECONDS_TO_ADAPT = 100.0
     """Also on two cores, also a guess."""
     MOST_CORES = 8
@@ -35,6 +37,7 @@ class RunTimes:
         if pace is not None:
             return start + workload.megavoxels * pace, True
         work = workload.megavoxels * self.SECONDS_PER_MEGAVOXEL[2 if workload.factor <= 2 else 4]
+        work *= 1.0 if workload.compact else self.TIMES_AS_LONG_WITH_RRDB
         return start + (work + self.SECONDS_TO_ADAPT * workload.adapted) * 2 / self._cores, False
 
     def remember(self, workload: Workload, seconds: float, engineSeconds: float) -> None:

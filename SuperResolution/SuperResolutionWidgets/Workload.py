@@ -13,6 +13,7 @@ class Workload:
         factor: how much finer the network makes the slice plane.
         megavoxels: of the result, times eight where the network runs eight times.
         adapted: whether the network learns from the scan first.
+        compact: whether the slice plane's network is a compact one.
     """
 
     device: str
@@ -20,3 +21,4 @@ class Workload:
     factor: int
     megavoxels: float
     adapted: bool = False
+    compact: bool = True

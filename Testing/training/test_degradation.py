@@ -316,9 +316,9 @@ def test_the_mri_preset_draws_its_operators_by_their_shares_from_the_same_object
         ]
         drawn.append(exact[0] if exact else "weighted k-space")
     shares = {name: drawn.count(name) / len(drawn) for name in drawn}
-    expected = {"bicubic": 0.30, "area": 0.25, "kspace": 0.45 * 0.663, "weighted k-space": 0.45 * 0.337}
+    expected = {"bicubic": 0.30, "area": 0.25, "kspace": 0.45 * 0.7225, "weighted k-space": 0.45 * 0.2775}
     assert shares == pytest.approx(expected, abs=0.06)
-    assert changed / 400 == pytest.approx(1 - 0.75**2, abs=0.07)
+    assert changed / 400 == pytest.approx(1 - 0.75**2 * 0.6, abs=0.07)
 
 
 def test_the_mri_presets_patches_are_noisy_by_share_flipped_turned_and_scaled_together(presets):

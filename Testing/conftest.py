@@ -28,6 +28,24 @@ def scans() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def write_series():
+    """The function that writes images of 64 x 64 of pydicom's MRI sample, 2 mm apart, under the given names."""
+    import pydicom
+    from pydicom.data import get_testdata_file
+
+    def write(folder, names):
+        folder.mkdir()
+        for number, name in enumerate(names):
+            data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+            data.ImagePositionPatient = [-10, -10, 2.0 * number]
+            data.save_as(folder / name)
+        return folder
+
+    return write
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     random.seed(0)

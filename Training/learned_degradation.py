@@ -35,6 +35,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.volume_files import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
+from Training.noise_of_air import noise_of_air
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel
 PATCH = 16  # coarse voxels
@@ -46,8 +47,6 @@ BATCH = 32
 ADVERSARIAL_WEIGHT = 0.02
 GAIN_WEIGHT = 0.5
 AIR_WEIGHT = 0.5
-AIR_BLOCK = 4  # voxels
-LEAST_AIR = 0.03  # of all blocks
 
 
 @dataclass(frozen=True)
@@ -279,38 +278,6 @@ class ExpectedNoise:
     def misfit(self, log_noise: torch.Tensor) -> torch.Tensor:
         """Return the weighted squared difference of the logarithms."""
         return self.weight * (log_noise - math.log(self.level)) ** 2
-
-
-def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
-    """Return the SD of the noise per channel in the air around the body, or None where there is no such air.
-
-    Magnitudes of pure noise have Rayleigh's distribution (Gudbjartsson and Patz 1995), whose fourth moment is twice the
-    squared second one. Blocks of voxels count as air if they are near the faintest ones; if these are few, the body
-    fills the slices, and if they are not distributed like that, the background was cut out. What else there is, as
-    noise of before the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
-    ``2 E[m^2]^2 - E[m^4] = A^4``.
-
-    Args:
-        stacks: slices ``(N, H, W)`` in which zero is no signal.
-    """
-    moments = torch.cat([_moments_of_blocks(stack) for stack in stacks])
-    if not len(moments):
-        return None
-    second = moments[:, 0].sort().values[len(moments) // 20]
-    for _ in range(20):
-        air = moments[moments[:, 0] < 1.8 * second]  # three SDs of the mean over a block of pure noise
-        second, fourth = air.mean(0)
-    excess = 2 - fourth / second**2
-    if len(air) < LEAST_AIR * len(moments) or abs(excess) > 0.5:
-        return None
-    return float((second * (1 - excess.clamp(min=0).sqrt()) / 2).sqrt())
-
-
-def _moments_of_blocks(stack: torch.Tensor) -> torch.Tensor:
-    """Return the mean second and fourth power of each block that is not partly cut out, ``(blocks, 2)``."""
-    powers = torch.stack([stack**2, stack**4, (stack == 0).float()], dim=1)
-    means = F.avg_pool2d(powers, AIR_BLOCK).permute(0, 2, 3, 1).reshape(-1, 3)
-    return means[means[:, 2] < 0.25, :2]
 
 
 def _draw_patches(

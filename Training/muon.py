@@ -1,4 +1,4 @@
-"""An optimiser for networks of convolutions that learns faster than Adam by the same time."""
+"""Muon, the optimiser of stage 1, for networks of convolutions."""
 
 from __future__ import annotations
 

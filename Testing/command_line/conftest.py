@@ -4,9 +4,7 @@ import os
 import subprocess
 import sys
 
-import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 
 from SuperResolutionLib.commands import main
 
@@ -58,13 +56,6 @@ def run_here(capfd):
 
 
 @pytest.fixture
-def series(tmp_path):
-    """Three images of 64 x 64 of pydicom's MRI sample, 2 mm apart."""
-    folder = tmp_path / "series"
-    folder.mkdir()
-    for number in range(3):
-        data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
-        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
-        data.ImagePositionPatient = [-10, -10, 2.0 * number]
-        data.save_as(folder / f"{number}.dcm")
-    return folder
+def series(tmp_path, write_series):
+    """The folder of a DICOM series of three images."""
+    return write_series(tmp_path / "series", ["0.dcm", "1.dcm", "2.dcm"])

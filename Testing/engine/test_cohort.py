@@ -22,7 +22,7 @@ TWICE = UpscaleRequest(factor=2, quality="fast", device="cpu")
 
 
 @pytest.fixture
-def cohort(tmp_path, make_phantom):
+def cohort(tmp_path, make_phantom, write_series):
     """Two subjects with a .nii.gz and a .nrrd, a DICOM folder, a damaged file, and files that are no volumes."""
     root = tmp_path / "in"
     for number, name in enumerate(("sub-1/anat/t1.nii.gz", "sub-2/T2 à.nrrd")):
@@ -33,13 +33,7 @@ def cohort(tmp_path, make_phantom):
     (root / "sub-1" / "notes.txt").write_text("hello")
     (root / "sub-1" / "._t1.nii.gz").write_bytes(b"a resource fork")
     sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(root / "figure.png"))
-    series = root / "sub-2" / "series 7"
-    series.mkdir()
-    for number in range(2):
-        data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
-        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
-        data.ImagePositionPatient = [-10, -10, 2.0 * number]
-        data.save_as(series / f"{number}")
+    write_series(root / "sub-2" / "series 7", ["0", "1"])
     return root
 
 

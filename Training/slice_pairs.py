@@ -4,15 +4,11 @@ For training, whole slices are degraded once, by the preset's slice transforms, 
 matching places: a k-space crop of a patch would wrap at the patch's borders, which no scanner does. The preset's patch
 transforms (noise, flips, brightness) are drawn anew for every patch.
 
-A data list is JSON: ``{"group_weights": {contrast: share}, "training": [{"image": file, "group": contrast,
-"slice_axes": "k", "every": 1, "no_signal": 0}, ...], "validation": [...]}``. Slices are cut across each of
-``slice_axes``, and every ``every``-th is kept. ``no_signal`` is the voxel value of no signal: 0 (the default) in MRI,
--1000 HU in CT.
+The volumes are those of a data list (``data_list.py``).
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +22,7 @@ from torch.utils.data import Dataset
 from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise, kspace_crop_to
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume_files import read_volume
+from Training.data_list import read_data_list
 from Training.degradation import read_preset
 
 EMPTY_SLICE = 0.25
@@ -59,7 +56,7 @@ def read_planes(data: os.PathLike | str, datalist: os.PathLike | str, section: s
     Raises:
         InputError: a volume is missing or cannot be read.
     """
-    listing = json.loads(Path(datalist).read_text(encoding="utf-8"))
+    listing = read_data_list(datalist)
     planes_of: dict[str, int] = {}
     for entry in listing[section]:
         planes_of[entry["group"]] = planes_of.get(entry["group"], 0) + len(entry["slice_axes"])
@@ -98,7 +95,7 @@ class PairDataset(Dataset):
     the networks' units. Volumes are drawn by their group's weight; of up to four places the first that is not empty.
 
     Args:
-        data: folder of the volumes. datalist: what to take from it (see the module).
+        data: folder of the volumes. datalist: what to take from it.
         degradation: a preset (see ``read_preset``).
         factor: fine voxels to a coarse one. coarse_size: side ``s`` of a coarse patch.
         versions: how often each plane is degraded. section: the part of the data list.
@@ -180,7 +177,7 @@ class ValidationSlices:
     networks' units.
 
     Args:
-        data: folder of the volumes. datalist: what to take from it (see the module).
+        data: folder of the volumes. datalist: what to take from it.
         factor: fine voxels to a coarse one.
         slices: how many slices of each plane, evenly spread over those with content.
         section: the part of the data list.

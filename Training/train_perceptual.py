@@ -25,6 +25,7 @@ from tqdm import tqdm
 from SuperResolutionLib.acquisition import add_rician_noise, kspace_crop_to
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume_files import read_volume
+from Training.data_list import read_data_list
 from Training.perceptual import VGG19
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -47,14 +48,14 @@ class LabelledPatches:
     @classmethod
     def read(cls, datalist: Path, folder: Path, section: str, patch: int, per_volume: int = 8) -> LabelledPatches:
         """Degrade ``per_volume`` slices of each volume in every way; slices smaller than ``patch`` are left out."""
-        listing = json.loads(datalist.read_text(encoding="utf-8"))
+        listing = read_data_list(datalist)
         groups = sorted(listing["group_weights"])
         slices, contrasts = [], []
         generator = torch.Generator().manual_seed(0)
         for entry in listing[section]:
             volume = read_volume(folder / entry["image"])
             scale = IntensityScale.of(volume.voxels)
-            zero = -scale.low / scale.span
+            zero = (entry.get("no_signal", 0) - scale.low) / scale.span
             planes = np.moveaxis(volume.voxels, "kji".index(entry["slice_axes"][0]), 0)
             chosen = np.linspace(0, len(planes) - 1, per_volume + 2).astype(int)[1:-1]
             for plane in torch.from_numpy(scale.normalise(planes[chosen]))[:, None, None]:
@@ -121,7 +122,7 @@ def train_perceptual(
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     training, unseen = (LabelledPatches.read(datalist, data, part, patch) for part in ("training", "validation"))
-    groups = json.loads(datalist.read_text(encoding="utf-8"))["group_weights"]
+    groups = read_data_list(datalist)["group_weights"]
     classes = {"contrast": len(groups), "degradation": len(KEPT_SHARES) * len(NOISES)}
     classifier = Classifier(width, {task: classes[task] for task in tasks}).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(classifier.parameters(), lr=learning_rate)

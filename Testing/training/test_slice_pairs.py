@@ -203,19 +203,6 @@ def test_validation_degrades_by_the_operators_that_the_evaluation_uses_in_the_ne
         assert float((noisy - clean)[bright].std()) == pytest.approx(percent / 100, rel=0.1)
 
 
-def test_the_shipped_lists_name_scans_that_are_there_and_share_no_subject_between_sections(scans, repository):
-    records = json.loads((scans / "manifest.json").read_text(encoding="utf-8"))
-    subjects = {record["file"]: record["subject"] for record in records}
-    for name in ("datalist_mri.json", "datalist_ct.json"):
-        listing = json.loads((repository / "Training" / "configs" / name).read_text(encoding="utf-8"))
-        training, validation = (
-            {subjects[f"train/{entry['image']}"] for entry in listing[section]}
-            for section in ("training", "validation")
-        )
-        assert training and validation and not training & validation
-        assert {entry["group"] for entry in listing["training"]} == set(listing["group_weights"])
-
-
 def test_each_volume_has_its_own_value_of_no_signal(data, tmp_path):
     voxels = read_volume(data / "first.nii.gz").voxels
     write_volume(Volume(voxels, np.eye(4)), tmp_path / "mr.nii.gz")

@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         "--degradation",
         action="append",
         metavar="NAME",
-        help="area, bicubic, kspace, kspace-noise (2 %%) or kspace-noise5 (5 %%); all by default",
+        help="area, bicubic, kspace, kspace-noise (2 %%), kspace-noise5 (5 %%) or kspace-soft; all by default",
     )
     evaluate.add_argument(
         "--plane",

@@ -24,11 +24,13 @@ from .intensity import IntensityScale, as_scalar_type
 from .interpolation import INTERPOLATORS, back_project, interpolate
 from .metrics import SSIM_WINDOW, background_deviation, foreground, psnr, score
 from .planning import AXES, slice_axis
+from .slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from .volume import Volume, refined_matrix
 from .volume_files import read_volume
 
 NOISES = {"kspace-noise": 0.02, "kspace-noise5": 0.05}
-DEGRADATIONS = (*OPERATORS, *NOISES)
+SOFTENINGS = {"kspace-soft": 2.0}  # FWHM in fine voxels of the Gaussian that blurs the truth itself beforehand
+DEGRADATIONS = (*OPERATORS, *NOISES, *SOFTENINGS)
 GAUSSIANS = (0.25, 0.35, 0.45, 0.55, 0.7, 0.85, 1.0, 1.3)
 METHOD_LABELS = {
     "nearest": "Nearest",
@@ -133,8 +135,9 @@ def evaluate(
     Args:
         paths: image files or DICOM folders whose slices are truly sharp.
         factor: how many times coarser, along both axes of the slices.
-        degradations: of ``DEGRADATIONS``: "area", "bicubic", "kspace", and "kspace-noise" and "kspace-noise5", which
-            are "kspace" plus Rician noise of 2 % and 5 % of the robust range.
+        degradations: of ``DEGRADATIONS``: "area", "bicubic", "kspace"; "kspace-noise" and "kspace-noise5", which are
+            "kspace" plus Rician noise of 2 % and 5 % of the robust range; and "kspace-soft", which is "kspace" of a
+            scan softer than its grid, and is scored against that soft scan (``truth_for``).
         ours: the method under test, ``ours(coarse volume, factors i, j, k) -> fine volume``; it is not told the
             degradation. None scores the interpolations alone.
         plane: the axes of the slices, such as "ik", or one such entry per file name; default, and for files without
@@ -157,11 +160,12 @@ def evaluate(
     for name, path in zip(names, paths):
         wanted = plane.get(name) if isinstance(plane, Mapping) else plane
         try:
-            truth = choose_slices(read_volume(path), factor, wanted, most_slices)
+            sharp = choose_slices(read_volume(path), factor, wanted, most_slices)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        mask = foreground(truth.scale.normalise(truth.slices_of(truth.volume)))
+        mask = foreground(sharp.scale.normalise(sharp.slices_of(sharp.volume)))
         for degradation in degradations:
+            truth = truth_for(sharp, degradation)
             coarse = degrade(truth, degradation, seed)
             results, scores = {}, {}
             for method in methods:
@@ -250,6 +254,18 @@ def _axis_across(plane: str) -> int:
     return AXES.index((set(AXES) - axes).pop())
 
 
+def truth_for(sharp: Truth, degradation: str) -> Truth:
+    """Return what a degradation starts from and is scored against: ``sharp`` itself, or what is left of it after a
+    Gaussian, for a scan that is softer than its grid and must stay so."""
+    if degradation not in SOFTENINGS:
+        return sharp
+    sigma = SOFTENINGS[degradation] / FWHM_OF_UNIT_GAUSSIAN
+    variances = [0.0 if axis == sharp.across else sigma**2 for axis in range(3)]
+    image = sitk.GetImageFromArray(sharp.volume.voxels.astype(np.float32))
+    blurred = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variances, 64, 0.001, False))
+    return replace(sharp, volume=replace(sharp.volume, voxels=sharp.stored(blurred)))
+
+
 def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
     """Return the coarse volume that a scanner would have stored: on the coarse grid, in the scan's scalar type."""
     slices = torch.from_numpy(truth.slices_of(truth.volume).astype(np.float32) - np.float32(truth.zero))[:, None]
@@ -263,7 +279,7 @@ def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
 
 
 def _operator(degradation: str) -> Callable[[torch.Tensor, int], torch.Tensor]:
-    return OPERATORS["kspace" if degradation in NOISES else degradation]
+    return OPERATORS[degradation if degradation in OPERATORS else "kspace"]
 
 
 def _upscaled(

@@ -20,7 +20,7 @@ import torch
 from matplotlib.figure import Figure
 
 from SuperResolutionLib.bundles import find_model
-from SuperResolutionLib.evaluation import DEGRADATIONS, Truth, choose_slices, degrade
+from SuperResolutionLib.evaluation import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
 from SuperResolutionLib.metrics import foreground, gradient_magnitude_similarity, psnr
 from SuperResolutionLib.planning import UpscaleRequest
 from SuperResolutionLib.upscaling import upscale
@@ -58,10 +58,11 @@ def compare_detail(
     factor, features = find_model(model).factor, PerceptualLoss(vgg)
     records, pictures = [], {}
     for path in paths:
-        truth = choose_slices(read_volume(path), factor, (planes or {}).get(path.name), most_slices)
-        true = _normalised(truth, truth.volume.voxels)
-        mask = foreground(true)
+        sharp = choose_slices(read_volume(path), factor, (planes or {}).get(path.name), most_slices)
+        mask = foreground(_normalised(sharp, sharp.volume.voxels))
         for degradation in degradations:
+            truth = truth_for(sharp, degradation)
+            true = _normalised(truth, truth.volume.voxels)
             coarse = degrade(truth, degradation)
             stored = torch.from_numpy(_normalised(truth, coarse.voxels))[:, None]
             images = {"bicubic": cubic(stored, torch.from_numpy(true)[:, None])[:, 0].numpy()}

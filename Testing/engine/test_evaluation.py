@@ -18,8 +18,10 @@ from SuperResolutionLib.evaluation import (
     evaluate,
     format_table,
     summarise,
+    truth_for,
 )
 from SuperResolutionLib.interpolation import interpolate
+from SuperResolutionLib.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.volume import Volume
 from SuperResolutionLib.volume_files import read_volume, write_volume
 
@@ -99,6 +101,21 @@ def test_the_coarse_volume_is_what_a_scanner_would_store_in_the_same_box(make_ph
     np.testing.assert_allclose(coarse.ras_bounds(), truth.volume.ras_bounds(), atol=1e-9)
     noise_floor = NOISES.get(degradation, 0) * truth.scale.span
     assert coarse.voxels.mean() == pytest.approx(truth.volume.voxels.mean(), rel=0.03, abs=noise_floor)
+
+
+def test_a_soft_scan_is_scored_against_its_own_blur_and_other_degradations_against_the_scan():
+    voxels = np.zeros((4, 48, 48), np.int16)
+    voxels[:, 24, 24] = 20000
+    voxels[:, 0, 0] = 100
+    sharp = choose_slices(Volume(voxels, np.diag([1.0, 1, 3, 1])), 2, most=4)
+    assert truth_for(sharp, "kspace") is sharp
+    soft = truth_for(sharp, "kspace-soft").volume.voxels
+    line = soft[1, 24].astype(float)
+    sigma = np.sqrt((line * (np.arange(48) - 24) ** 2)[12:36].sum() / line[12:36].sum())
+    assert sigma * FWHM_OF_UNIT_GAUSSIAN == pytest.approx(2, rel=0.05)
+    assert soft.dtype == np.int16
+    assert soft.sum() == pytest.approx(voxels.astype(int).sum(), rel=0.01)
+    np.testing.assert_array_equal(soft[0], soft[3])
 
 
 def test_an_area_average_is_stored_as_the_rounded_mean_of_the_voxels_under_it(make_phantom):

@@ -36,7 +36,6 @@ class Model:
         weights: kind (``"fidelity"``, ``"perceptual"``) to (file inside the folder, SHA-256).
         held_band: the acquisition operator's part that data consistency holds; see ``consistency.HeldBand``.
         through_slices: whether it refines along the slice axis; else it refines the slice plane.
-        automatic: whether it is chosen by factor and quality; else by its name only.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Model:
     weights: dict[str, tuple[str, str]] = field(hash=False)
     held_band: float
     through_slices: bool = False
-    automatic: bool = True
 
     @property
     def has_detail(self) -> bool:
@@ -144,7 +142,6 @@ def read_model(folder: os.PathLike | str) -> Model:
             weights={str(k): (str(v["file"]), str(v["sha256"])) for k, v in block["weights"].items()},
             held_band=float(block["acquisition"]["held_band"]),
             through_slices=AXES[block["axes"]],
-            automatic=bool(block.get("automatic", True)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder} is not a super-resolution model folder; see configs/metadata.json in it.") from None
@@ -193,7 +190,7 @@ def choose_model(factor: int, quality: str, models: list[Model] | None = None) -
     if quality not in QUALITIES:
         raise InputError(f"There is no quality {quality}; choose {', '.join(QUALITIES)}.")
     models = installed_models() if models is None else models
-    models = [model for model in models if model.automatic and not model.through_slices]
+    models = [model for model in models if not model.through_slices]
     suited = [model for model in models if model.factor == factor]
     if not suited:
         factors = sorted({model.factor for model in models})

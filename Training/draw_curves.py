@@ -35,7 +35,7 @@ def draw_curves(runs: dict[str, Path], out: Path, degradations: list[str] | None
         panel.set_xlabel("iterations")
         panel.grid(alpha=0.3)
     panels[0, 0].set_ylabel("gain over bicubic, dB")
-    panels[0, -1].legend(fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     figure.savefig(out, dpi=110)
 
 

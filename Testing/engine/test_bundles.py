@@ -334,16 +334,6 @@ def test_a_model_is_found_by_name_among_the_installed_ones_or_as_a_folder(write_
             find_model(name, bundles=tmp_path / "mine")
 
 
-def test_a_model_that_is_not_automatic_is_found_by_its_name_only(write_bundle, tmp_path):
-    write_bundle("named", quality="standard", automatic=False)
-    compact = read_model(write_bundle("compact"))
-    named = find_model("named", bundles=tmp_path)
-    assert named.quality == "standard" and not named.automatic and compact.automatic
-    assert choose_model(2, "standard", [named, compact]) is compact
-    with pytest.raises(InputError, match=ONE_SENTENCE):
-        choose_model(2, "standard", [named])
-
-
 def test_quality_chooses_among_the_models_of_a_factor(write_bundle):
     compact = read_model(write_bundle("a-compact"))
     rrdb = replace(compact, name="b-rrdb", quality="standard")

@@ -26,7 +26,7 @@ from SuperResolutionLib.volume_files import read_volume
 
 ONE_SENTENCE = r"^[^\n]+[;,] [^\n]+\.$"
 SHIPPED = {2: "mri-x2-compact", 4: "mri-x4-compact"}
-STANDARD = {2: "mri-x2-rrdb", 4: "mri-x4-compact"}
+STANDARD = {2: "mri-x2-rrdb", 4: "mri-x4-rrdb"}
 
 
 def zeros(factor, network="CompactNet", **arguments):

@@ -255,19 +255,26 @@ def _axis_across(plane: str) -> int:
 
 
 def truth_for(sharp: Truth, degradation: str) -> Truth:
-    """Return what a degradation starts from and is scored against: ``sharp`` itself, or what is left of it after a
-    Gaussian, for a scan that is softer than its grid and must stay so."""
+    """Return what a degradation starts from and is scored against: ``sharp`` itself, or for those of ``SOFTENINGS``
+    what a Gaussian leaves of it, a scan that is softer than its grid and must stay so."""
     if degradation not in SOFTENINGS:
         return sharp
     sigma = SOFTENINGS[degradation] / FWHM_OF_UNIT_GAUSSIAN
-    variances = [0.0 if axis == sharp.across else sigma**2 for axis in range(3)]
-    image = sitk.GetImageFromArray(sharp.volume.voxels.astype(np.float32))
-    blurred = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variances, 64, 0.001, False))
+    blurred = _blurred(sharp.volume.voxels.astype(np.float32), sharp.across, sigma)
     return replace(sharp, volume=replace(sharp.volume, voxels=sharp.stored(blurred)))
 
 
+def _blurred(voxels: np.ndarray, across: int, sigma: float) -> np.ndarray:
+    """Return ``voxels``, ``(k, j, i)``, after a Gaussian of ``sigma`` voxels SD along both axes of the slices."""
+    variances = [0.0 if axis == across else sigma**2 for axis in range(3)]
+    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(voxels), variances, 64, 0.001, False))
+
+
 def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
-    """Return the coarse volume that a scanner would have stored: on the coarse grid, in the scan's scalar type."""
+    """Return the coarse volume that a scanner would have stored: on the coarse grid, in the scan's scalar type.
+
+    ``truth`` is what ``truth_for`` returns for ``degradation``.
+    """
     slices = torch.from_numpy(truth.slices_of(truth.volume).astype(np.float32) - np.float32(truth.zero))[:, None]
     coarse = _operator(degradation)(slices, truth.factor)
     if degradation in NOISES:
@@ -279,7 +286,7 @@ def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
 
 
 def _operator(degradation: str) -> Callable[[torch.Tensor, int], torch.Tensor]:
-    return OPERATORS[degradation if degradation in OPERATORS else "kspace"]
+    return OPERATORS["kspace" if degradation in (*NOISES, *SOFTENINGS) else degradation]
 
 
 def _upscaled(
@@ -313,12 +320,7 @@ def _best_gaussian(truth: Truth, coarse: Volume, mask: np.ndarray) -> Volume:
     """Return the B-spline result after that Gaussian, of ``GAUSSIANS`` coarse voxels SD, which suits the truth best."""
     start = interpolate(coarse, truth.factors, "bspline")
     true = truth.slices_of(truth.volume)
-    spacing = tuple(0.0 if axis == truth.across else float(truth.factor) for axis in range(3))
-    image = sitk.GetImageFromArray(start.voxels)
-    candidates = [start.voxels]
-    for sigma in GAUSSIANS:
-        variances = [(sigma * step) ** 2 for step in spacing]
-        candidates.append(sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variances, 64, 0.001, False)))
+    candidates = [start.voxels, *(_blurred(start.voxels, truth.across, sigma * truth.factor) for sigma in GAUSSIANS)]
     best = max(candidates, key=lambda voxels: psnr(np.moveaxis(voxels, 2 - truth.across, 0), true, 1.0, mask))
     return replace(start, voxels=best)
 

@@ -118,6 +118,12 @@ def test_a_soft_scan_is_scored_against_its_own_blur_and_other_degradations_again
     np.testing.assert_array_equal(soft[0], soft[3])
 
 
+def test_the_evaluation_scores_a_soft_scan_against_the_soft_one(scan):
+    records = evaluate([scan], 4, ["kspace", "kspace-soft"]).records
+    sharp, soft = (r["psnr"] for r in records if r["method"] == "bspline")
+    assert soft > sharp + 2
+
+
 def test_an_area_average_is_stored_as_the_rounded_mean_of_the_voxels_under_it(make_phantom):
     truth = choose_slices(make_phantom((20, 24, 28)), 4, "ik")
     means = truth.volume.voxels.reshape(5, 4, -1, 7, 4).mean(axis=(1, 4))

@@ -62,7 +62,8 @@ class PatchDiscriminator(Discriminator):
 
     Args:
         width: channels of the first convolution. separable: depthwise and pointwise instead of full convolutions.
-        dropout: share of the head's features that training drops. spectral_norm: Miyato et al. 2018.
+        dropout: share of the head's features that training drops.
+        spectral_norm: of the eight convolutions (Miyato et al. 2018 have it on the head, too, which is left free here).
     """
 
     def __init__(self, width: int = 64, separable: bool = True, dropout: float = 0.5, spectral_norm: bool = False):

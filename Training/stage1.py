@@ -24,7 +24,7 @@ class FidelityUpdate:
         iterations: of the whole run.
         learning_rate: a function of the iteration.
         average: of the network's weights.
-        bfloat16: see ``steps.mixed_precision``.
+        bfloat16: see ``steps.mixed_precision``. largest_gradient: see ``steps.descend``.
 
     A batch may have "conditions", keyword arguments of the network that all its pairs share, each repeated by pair.
 
@@ -39,9 +39,10 @@ class FidelityUpdate:
         learning_rate: Callable[[int], float],
         average: WeightAverage,
         bfloat16: bool = False,
+        largest_gradient: float | None = None,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
-        self.bfloat16 = bfloat16
+        self.bfloat16, self.largest_gradient = bfloat16, largest_gradient
         check_terms(self.weights.names, IMAGE_TERMS)
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
@@ -55,7 +56,7 @@ class FidelityUpdate:
         terms = engine.loss_function(weights, image.float(), fine, coarse)
         loss = weighted_sum(terms, weights)
         rate = self.learning_rate(iteration)
-        descend(engine.optimizer, loss, rate)
+        descend(engine.optimizer, loss, rate, self.largest_gradient)
         self.average.update(engine.network, iteration)
         detached = {name: term.detach() for name, term in terms.items()}
         return {"loss": loss.detach(), **detached, "learning_rate": rate}

@@ -35,7 +35,7 @@ class AdversarialUpdate:
         instance_noise: SD of white noise that is added to both images before the discriminator (Sonderby et al. 2017,
             "Amortised MAP inference for image super-resolution"), lest it judge by the scanner's noise that the truth
             has and the result has not.
-        bfloat16: see ``steps.mixed_precision``.
+        bfloat16: see ``steps.mixed_precision``. largest_gradient: see ``steps.descend``.
 
     Raises:
         ValueError: a term that stage 2 does not have.
@@ -54,12 +54,14 @@ class AdversarialUpdate:
         view: CriticView,
         instance_noise: float = 0.0,
         bfloat16: bool = False,
+        largest_gradient: float | None = None,
     ):
         self.weights, self.learning_rate, self.average = Phases(loss, iterations), learning_rate, average
         check_terms(self.weights.names, TERMS)
         self.adversarial, self.discriminator = adversarial, discriminator
         self.dropout, self.last_with_dropout = dropout, dropout_until * iterations
-        self.view, self.instance_noise, self.bfloat16 = view, instance_noise, bfloat16
+        self.view, self.instance_noise = view, instance_noise
+        self.bfloat16, self.largest_gradient = bfloat16, largest_gradient
 
     def __call__(self, engine: AdversarialTrainer, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor | float]:
         """Return the generator's loss, its terms, the discriminator's loss and the learning rate."""
@@ -77,14 +79,14 @@ class AdversarialUpdate:
         judged = [part + noise for part in seen]
         terms.update(self._terms_by_discriminator(weights, *judged))
         loss = weighted_sum(terms, weights)
-        descend(engine.state.g_optimizer, loss, rate)
+        descend(engine.state.g_optimizer, loss, rate, self.largest_gradient)
         self.average.update(engine.state.g_network, iteration)
 
         with mixed_precision(engine.state.device, self.bfloat16):
             fake = engine.d_inferer(judged[0].detach(), engine.state.d_network)
             real = engine.d_inferer(judged[1], engine.state.d_network)
         discriminator_loss = self.adversarial.discriminator(fake.float(), real.float())
-        descend(engine.state.d_optimizer, discriminator_loss, rate)
+        descend(engine.state.d_optimizer, discriminator_loss, rate, self.largest_gradient)
 
         terms["discriminator"] = discriminator_loss
         detached = {name: term.detach() for name, term in terms.items()}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-LARGEST_GRADIENT = 1.0
-
 
 def mixed_precision(device: torch.device, bfloat16: bool) -> torch.autocast:
     """Return the context for forward passes: bfloat16, whose range needs no loss scaling, or no change.
@@ -15,14 +13,17 @@ def mixed_precision(device: torch.device, bfloat16: bool) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor, learning_rate: float) -> None:
-    """Take one step down ``loss``, with the norm of the gradient clipped."""
+def descend(
+    optimiser: torch.optim.Optimizer, loss: torch.Tensor, learning_rate: float, largest_gradient: float | None
+) -> None:
+    """Take one step down ``loss``, with the norm of the gradient clipped to ``largest_gradient``, unless it is None."""
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+    if largest_gradient is not None:
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, largest_gradient)
     optimiser.step()
 
 

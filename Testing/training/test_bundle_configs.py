@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import safetensors.torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from SuperResolutionLib.networks import NETWORKS
@@ -10,13 +11,25 @@ from SuperResolutionLib.version import VERSION
 from SuperResolutionLib.volume_files import read_volume
 from Training.__main__ import main
 from Training.checkpoints import read_checkpoint
+from Training.perceptual import VGG19
 
 # stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
+
+
+OVERRIDES = ("ct", "multi_gpu", "perceptual", "rrdb", "seed", "short_budget", "srgan", "through_plane")
 
 
 @pytest.fixture(scope="module")
 def configs(repository):
     return repository / "Training" / "configs"
+
+
+@pytest.fixture
+def vgg19(tmp_path):
+    """The path of a VGG19 of width 2 that was never trained."""
+    path = tmp_path / "vgg19.safetensors"
+    safetensors.torch.save_file(VGG19(2).state_dict(), path)
+    return str(path)
 
 
 def settings_of(*files):
@@ -63,24 +76,41 @@ def test_the_larger_network_is_an_override(train, tiny_stage1, configs, tmp_path
     assert architecture["arguments"] == arguments
 
 
-def test_the_papers_two_stages_are_an_override(train, tiny, configs, tmp_path):
+def test_the_papers_two_stages_are_an_override(train, tiny, configs, vgg19, tmp_path):
     small = {key: value for key, value in tiny.items() if key not in ("average_decay", "patches")}
+    del small["train#dataset#pairs#versions"]
     small.update({"iterations": 2, "every": 2})
     patches = [{"until": 1.0, "coarse_size": 8}]
     narrow = {"factor": 2, "generator#arguments#width": 2, "generator#arguments#growth": 2, "patches": patches}
     first, second = tmp_path / "first", tmp_path / "second"
     train("stage1", {**small, **narrow}, first, configs / "seed.yaml")
     assert json.loads((first / "log.jsonl").read_text()).keys() >= {"loss", "mse"}
+    start = {"start_from": str(first / "checkpoint.pt"), "discriminator_def#width": 2, "perceptual_weights": vgg19}
+    train("stage2", {**small, **start, "patches": patches}, second, configs / "seed.yaml")
+    assert json.loads((second / "log.jsonl").read_text()).keys() >= {"loss", "mse", "adversarial", "perceptual"}
     loss = [{"until": 1.0, "mse": 1.0, "adversarial": 5e-3}]
-    start = {"start_from": str(first / "checkpoint.pt"), "discriminator_def#width": 2, "patches": patches}
-    train("stage2", {**small, **start, "stage2_loss": loss}, second, configs / "seed.yaml")
-    assert json.loads((second / "log.jsonl").read_text()).keys() >= {"loss", "mse", "adversarial"}
     plain = {"start_from": start["start_from"], "stage2_loss": loss, "discriminator_def#width": 2}
     third = tmp_path / "third"
     fixed = {"discriminator_def#patch": 16, "patches": patches}
     train("stage2", {**small, **plain, **fixed}, third, configs / "seed.yaml", configs / "srgan.yaml")
     head = read_checkpoint(third / "checkpoint.pt")["discriminator"]["head.1.weight"]
     assert head.shape[1] == 16  # dense layers over the whole patch
+
+
+def test_ct_and_short_budgets_are_overrides(train, tiny_stage1, tiny_stage2, configs, tmp_path):
+    settings = {**tiny_stage1, "iterations": 1}
+    train("stage1", settings, tmp_path / "ct", configs / "ct.yaml")
+    train("stage1", settings, tmp_path / "short", configs / "short_budget.yaml")
+    for name in ("ct", "short"):
+        assert read_checkpoint(tmp_path / name / "checkpoint.pt")["iteration"] == 1
+
+
+def test_the_recipe_of_the_perceptual_weights_runs(train, tiny_stage2, configs, vgg19, tmp_path):
+    settings = {key: value for key, value in tiny_stage2.items() if key not in ("patches", "average_decay")}
+    settings.update({"iterations": 12, "every": 12, "batch": 1, "perceptual_weights": vgg19})
+    train("stage2", {**settings, "patches": [{"until": 1.0, "coarse_size": 16}]}, tmp_path, configs / "perceptual.yaml")
+    record = json.loads((tmp_path / "log.jsonl").read_text())
+    assert record.keys() >= {"mse", "lattice", "steepness", "perceptual", "adversarial", "discriminator"}
 
 
 def test_the_papers_settings_are_those_of_the_paper(configs):
@@ -93,6 +123,7 @@ def test_the_papers_settings_are_those_of_the_paper(configs):
     assert (seed["learning_rate"]["first"], seed["learning_rate"]["last"], seed["betas"][0]) == (1e-4, 1.25e-5, 0.9)
     assert (seed["batch"], seed["iterations"], seed["patches"][0]["coarse_size"]) == (16, 60000, 24)
     assert not seed["relativistic"] and not seed["spectral_norm"] and seed["average_decay"] == 0
+    assert seed["largest_gradient"] is None and seed["train#dataset#pairs#versions"] == 1
     assert seed["dropout"] > 0 and seed["dropout_until"] < 1
 
 
@@ -106,8 +137,8 @@ def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny
 
 def test_overrides_name_only_what_a_stage_has(configs):
     known = settings_of(configs / "stage1.yaml", configs / "stage2.yaml")
-    for file in ("rrdb.yaml", "seed.yaml", "srgan.yaml", "multi_gpu.yaml", "ct.yaml", "short_budget.yaml"):
-        unknown = {key for key in settings_of(configs / file) if "#" not in key} - set(known)
+    for file in OVERRIDES:
+        unknown = {key for key in settings_of(configs / f"{file}.yaml") if "#" not in key} - set(known)
         assert unknown <= {"device_ids", "finalize"}, file
 
 

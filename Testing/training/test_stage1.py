@@ -203,11 +203,12 @@ def test_the_terms_are_what_their_names_say_and_only_image_terms_are_computed():
     assert float(weighted_sum(found, {"l1": 2.0, "mse": 10.0})) == pytest.approx(0.3, rel=1e-4)
 
 
-def test_a_step_sets_the_rate_and_clips_the_gradient():
+@pytest.mark.parametrize("largest_gradient, step", [(1.0, 0.1 / math.sqrt(2)), (2.0, 0.2 / math.sqrt(2)), (None, 0.3)])
+def test_a_step_sets_the_rate_and_clips_the_gradient_where_it_shall(largest_gradient, step):
     weight = torch.nn.Parameter(torch.tensor([1.0, 1.0]))
     optimiser = torch.optim.SGD([weight], lr=123.0)
-    descend(optimiser, 1e6 * weight.sum(), 0.1)
-    torch.testing.assert_close(weight.detach(), torch.full((2,), 1 - 0.1 / math.sqrt(2)))
+    descend(optimiser, 3 * weight.sum(), 0.1, largest_gradient)
+    torch.testing.assert_close(weight.detach(), torch.full((2,), 1 - step))
 
 
 def test_the_average_moves_towards_the_weights_faster_at_first_and_is_the_network_where_it_is_off():

@@ -8,7 +8,7 @@ meaning no signal (no magnetisation in MRI, no attenuation in CT). What they ret
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import torch
 from monai.bundle import ConfigParser
@@ -74,6 +74,61 @@ class RandSliceTransform(RandomizableTransform, MapTransform):
         for key in self.key_iterator(result) if self._do_transform else ():
             result[key] = self.transformed(convert_to_tensor(result[key], track_meta=False))
         return result
+
+
+def frequencies(size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return, ``(H, 1)`` and ``(1, W)``, frequencies down and across in ``fft2``'s order, in cycles per sample."""
+    rows, columns = (torch.fft.fftfreq(side) for side in size)
+    return rows[:, None], columns[None]
+
+
+def filtered(image: torch.Tensor, response: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """Return real slices ``(..., H, W)`` after a linear filter that moves nothing.
+
+    They are mirrored at their borders, so that a uniform slice stays uniform; zeros beyond the borders would darken it.
+
+    Args:
+        response: the filter's gain as a function of the two ``frequencies``, in cycles per sample.
+    """
+    height, width = image.shape[-2:]
+    mirrored = torch.cat([image, image.flip(-2)], dim=-2)
+    mirrored = torch.cat([mirrored, mirrored.flip(-1)], dim=-1)
+    gain = response(*frequencies((2 * height, 2 * width))).to(image)
+    return torch.fft.ifft2(torch.fft.fft2(mirrored) * gain).real[..., :height, :width]
+
+
+class RandSoftnessd(RandSliceTransform):
+    """A scan that is softer than its grid: all that blurred it, such as motion, T2 decay and filters, as one Gaussian.
+
+    A sum of many small blurs tends to a Gaussian by the central limit theorem. On image and label alike, it tells a
+    network to leave a soft scan soft. (MONAI's ``RandGaussianSmooth`` pads with zeros and darkens the borders.)
+
+    Args:
+        keys: real slices ``(1, H, W)`` on the fine grid.
+        sigma: lowest and highest SD of the Gaussian in fine voxels, drawn for each axis.
+        prob: the chance that a slice is soft.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        sigma: tuple[float, float] = (0.4, 1.6),
+        prob: float = 0.1,
+        allow_missing_keys: bool = False,
+    ):
+        super().__init__(keys, prob, allow_missing_keys)
+        self.sigma = sigma
+
+    def randomize(self, data: None = None) -> None:
+        """Draw whether the slice is soft, and how soft along each axis."""
+        super().randomize(None)
+        self._sigma = self.R.uniform(*self.sigma, size=2)
+
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        down, across = self._sigma
+        return filtered(
+            image, lambda rows, columns: torch.exp(-2 * (torch.pi**2) * ((down * rows) ** 2 + (across * columns) ** 2))
+        )
 
 
 class Decimated(MapTransform):

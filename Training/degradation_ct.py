@@ -7,7 +7,7 @@ import math
 import torch
 from monai.config import KeysCollection
 
-from Training.degradation import RandSliceTransform
+from Training.degradation import RandSliceTransform, filtered, frequencies
 
 
 def gaussian_mtf(frequency: torch.Tensor, f50: float) -> torch.Tensor:
@@ -21,12 +21,6 @@ def hann_mtf(frequency: torch.Tensor, f50: float) -> torch.Tensor:
 
 
 MTFS = {"gaussian": gaussian_mtf, "hann": hann_mtf}
-
-
-def radial_frequency(size: tuple[int, int], voxel: float = 1.0) -> torch.Tensor:
-    """Return, ``size``, the distance from DC in cycles per voxel of ``voxel`` samples, in the order of ``fft2``."""
-    rows, columns = (torch.fft.fftfreq(side, 1 / voxel) for side in size)
-    return torch.hypot(rows[:, None], columns[None])
 
 
 class RandMTFBlurd(RandSliceTransform):
@@ -61,12 +55,7 @@ class RandMTFBlurd(RandSliceTransform):
         self._f50 = self.R.uniform(*self.f50)
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
-        height, width = image.shape[-2:]
-        mirrored = torch.cat([image, image.flip(-2)], dim=-2)
-        mirrored = torch.cat([mirrored, mirrored.flip(-1)], dim=-1)
-        frequency = radial_frequency((2 * height, 2 * width), self.factor).to(image)
-        blurred = torch.fft.ifft2(torch.fft.fft2(mirrored) * self._mtf(frequency, self._f50)).real
-        return blurred[..., :height, :width]
+        return filtered(image, lambda rows, columns: self._mtf(self.factor * torch.hypot(rows, columns), self._f50))
 
 
 class RandQuantumNoised(RandSliceTransform):
@@ -100,7 +89,7 @@ class RandQuantumNoised(RandSliceTransform):
         self._sigma, self._f50 = self.R.uniform(*self.sigma), self.R.uniform(*self.f50)
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
-        frequency = radial_frequency(tuple(image.shape[-2:]))
+        frequency = torch.hypot(*frequencies(tuple(image.shape[-2:])))
         amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
         amplitude = amplitude * (self._sigma / amplitude.square().mean().sqrt())
         white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))

@@ -16,7 +16,7 @@ from monai.utils import convert_to_tensor
 from SuperResolutionLib.acquisition import area_average, kspace_crop
 from SuperResolutionLib.example import example_volume
 from SuperResolutionLib.intensity import IntensityScale
-from Training.degradation import Decimated, SliceProfiled
+from Training.degradation import Decimated, RandSoftnessd, SliceProfiled
 from Training.degradation_ct import RandMTFBlurd, RandQuantumNoised
 from Training.degradation_mri import RandKSpaceWindowd, RandPartialFourierd, RandZeroFilld
 
@@ -55,11 +55,14 @@ def steps(fine: torch.Tensor) -> list[Step]:
     return [
         Step("Bias field", fine, applied(RandBiasFieldd(coeff_range=(-0.3, 0.3), **always), fine, 4), WHOLE),
         Step("Contrast (gamma 0.6)", fine, applied(RandAdjustContrastd(gamma=(0.6, 0.6), **always), fine), WHOLE),
+        Step("A soft scan, 3.8 pixels FWHM", fine, applied(RandSoftnessd(sigma=(1.6, 1.6), **always), fine)),
         Step("Slice profile, 4 mm FWHM", fine, applied(SliceProfiled("image", spacing=4, fwhm=4), fine), WHOLE),
+        Step("The same, slices 8 mm apart", fine, applied(SliceProfiled("image", spacing=8, fwhm=4), fine), WHOLE),
         Step("Box average, 1/4", fine, applied(Decimated("image", 4, "area"), fine)),
         Step("Antialiased bicubic, 1/4", fine, applied(Decimated("image", 4, "bicubic"), fine)),
         Step("k-space crop, 1/4", fine, applied(Decimated("image", 4, "kspace"), fine)),
         Step("k-space window (Hann)", coarse, applied(crop, applied(window, fine, 1))),
+        Step("k-space window (Hamming)", coarse, applied(crop, applied(window, fine, 0))),
         Step("Partial Fourier, 5/8 of the columns", coarse, applied(crop, applied(partial, fine, 1))),
         Step("Rician noise, 6 %", coarse, applied(RandRicianNoised(std=0.06, sample_std=False, **always), coarse)),
         Step("Zero-fill from 0.4 of the matrix", coarse, applied(RandZeroFilld(acquired=(0.4, 0.4), **always), coarse)),

@@ -11,7 +11,7 @@ from monai.transforms import RandRicianNoised
 
 from SuperResolutionLib.acquisition import OPERATORS, area_average, kspace_crop_to
 from SuperResolutionLib.slice_profile import PROFILES, slice_profile_weights
-from Training.degradation import Decimated, RandSliceProfiled, SliceProfiled, read_preset
+from Training.degradation import Decimated, RandSliceProfiled, RandSoftnessd, SliceProfiled, read_preset
 from Training.degradation_ct import MTFS, RandMTFBlurd, RandQuantumNoised
 from Training.degradation_mri import (
     WINDOWS,
@@ -32,6 +32,7 @@ def on_fine_grid(factor):
         "window": RandKSpaceWindowd("image", factor, prob=1.0),
         "partial Fourier": RandPartialFourierd("image", factor, prob=1.0),
         "MTF": RandMTFBlurd("image", factor, prob=1.0),
+        "softness": RandSoftnessd("image", prob=1.0),
     }
 
 
@@ -64,7 +65,16 @@ def presets(repository):
 
 @pytest.mark.parametrize(
     "name, operator",
-    [("window", "kspace"), ("partial Fourier", "kspace"), ("MTF", "area"), ("MTF", "bicubic"), ("MTF", "kspace")],
+    [
+        ("window", "kspace"),
+        ("partial Fourier", "kspace"),
+        ("MTF", "area"),
+        ("MTF", "bicubic"),
+        ("MTF", "kspace"),
+        ("softness", "area"),
+        ("softness", "bicubic"),
+        ("softness", "kspace"),
+    ],
 )
 @seeded
 @given(y=st.floats(38, 58), x=st.floats(28, 36), factor=st.sampled_from((2, 4)), seed=st.integers(0, 99))
@@ -258,6 +268,21 @@ def test_an_mtf_scales_each_wave_by_its_value_and_halves_contrast_at_f50(seed):
         assert any(math.isclose(float(ratio.mean()), mtf(frequency, 0.25), abs_tol=1e-4) for mtf in MTFS.values())
         if waves == 16:
             assert float(ratio.mean()) == pytest.approx(0.5, abs=1e-4)
+
+
+@seeded
+@given(seed=st.integers(0, 999))
+def test_a_soft_scan_is_one_blurred_by_a_gaussian_of_the_drawn_width_along_each_axis(seed):
+    soften = RandSoftnessd(["image", "label"], (0.4, 1.6), prob=1.0)
+    image = torch.zeros(1, 41, 45, dtype=torch.float64)
+    image[0, 20, 22] = 1
+    soften.set_random_state(seed)
+    soft = soften({"image": image, "label": image})
+    assert torch.equal(soft["image"], soft["label"])
+    rows, columns = (torch.arange(side).double() - side // 2 for side in (41, 45))
+    spread = [float((soft["image"][0].sum(1 - axis) * x**2).sum()) for axis, x in ((0, rows), (1, columns))]
+    np.testing.assert_allclose(np.sqrt(spread), soften._sigma, atol=1e-3)
+    assert float(soft["image"].sum()) == pytest.approx(1)
 
 
 def test_quantum_noise_has_its_standard_deviation_and_the_spectrum_of_a_filtered_back_projection():

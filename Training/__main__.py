@@ -25,6 +25,7 @@ OPTIONS = {
 COMMANDS = {
     "stage1": "--data --datalist --factor --start --out --iterations --threads",
     "stage2": "--data --datalist --start --out --iterations --threads",
+    "vgg19": "--data --datalist --out --iterations --threads",
     "evaluate": "--data --model --out --threads",
     "inference": "--model --input --output --threads",
 }

@@ -143,7 +143,9 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="installed model or model folder, with perceptual weights")
     parser.add_argument("--details", nargs="+", type=float, default=[0.0, 0.5, 1.0])
     parser.add_argument("--degradations", nargs="+", choices=DEGRADATIONS, default=list(DEGRADATIONS))
-    parser.add_argument("--vgg", type=Path, required=True, help="VGG19 that was in no loss, by train_perceptual")
+    parser.add_argument(
+        "--vgg", type=Path, required=True, help="VGG19 that was in no loss, by 'python -m Training vgg19'"
+    )
     parser.add_argument("--slices", type=int, default=24, help="of each volume")
     parser.add_argument("--plane", nargs="*", default=[], metavar="NAME=AXES", help="the sharp plane, as of evaluate")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")

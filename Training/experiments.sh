@@ -21,23 +21,21 @@ train() { # NAME SEED VGG CONFIG...: stage 2 from SR-RRDB
   # shellcheck disable=SC2086
   run stage2 $configs --data "$data/train" --start "$out/SR-RRDB/checkpoint.pt" --out "$out/$name" \
     --iterations "$stage2" --set batch="$batch" --set seed="$number" --set every=$((stage2 / 5)) \
-    --set "train#dataset#pairs#versions=1" --set "validate#dataset#slices=2" \
-    --set perceptual_weights="$out/$vgg.safetensors" ${OPTIONS:-}
+    --set "validate#dataset#slices=2" --set perceptual_weights="$out/$vgg/vgg19.safetensors" ${OPTIONS:-}
 }
 
-perceptual() { # NAME TASKS...
-  file="$out/$1.safetensors"
-  shift
-  [ -f "$file" ] || "$python" -m Training.train_perceptual --data "$data/train" --tasks "$@" --width 16 \
-    --iterations 700 --out "$file"
+vgg19() { # NAME SEED ITERATIONS TASKS
+  # shellcheck disable=SC2086
+  run vgg19 --data "$data/train" --out "$out/$1" --iterations "$3" --set seed="$2" --set tasks="$4" --set width=16 \
+    ${OPTIONS:-}
 }
 
-perceptual contrast-degradation contrast degradation
-perceptual degradation degradation
+vgg19 contrast-degradation 0 600 "['contrast','degradation']"
+vgg19 degradation 1 350 "['degradation']"
 # shellcheck disable=SC2086
 run stage1 --config $seed ${SHORT:+--config Training/configs/short_budget.yaml} --data "$data/train" --factor 4 \
   --out "$out/SR-RRDB" --iterations "$stage1" --set batch="$batch" --set every=$((stage1 / 5)) \
-  --set "train#dataset#pairs#versions=1" --set "validate#dataset#slices=2" ${OPTIONS:-}
+  --set "validate#dataset#slices=2" ${OPTIONS:-}
 
 # (a) the methods; SRGAN' is SRGAN with SRGAN-D's adversary and schedule. (b) is SRGAN' beside SRGAN-D: they differ in
 # the perceptual network alone.

@@ -74,7 +74,7 @@ class PerceptualLoss(nn.Module):
     """The mean square distance of VGG19's features before their activation (Wang et al. 2018).
 
     Args:
-        weights: a safetensors file that ``Training.train_perceptual`` wrote, or torchvision's ImageNet weights,
+        weights: a safetensors file that ``python -m Training vgg19`` wrote, or torchvision's ImageNet weights,
             ``vgg19-dcbb9e9d.pth``, for those who have them; grey images are then shown in its three colours.
         layers: the convolutions whose features are compared, of 1 to 16; the distance is the mean over them. The last
             one, as in SRGAN-D, compares textures over 16 x 16 pixels without their place; earlier ones compare edges.
@@ -92,7 +92,7 @@ class PerceptualLoss(nn.Module):
             state = torch.load(weights, weights_only=True, map_location="cpu")
             state = {key.replace("features", "layers", 1): value for key, value in state.items() if "features" in key}
         if "layers.0.weight" not in state:
-            raise ValueError(f"{weights} holds no VGG19; train one by 'python -m Training.train_perceptual'.")
+            raise ValueError(f"{weights} holds no VGG19; train one by 'python -m Training vgg19'.")
         width, channels = state["layers.0.weight"].shape[:2]
         self.network = VGG19(width, channels)
         self.network.load_state_dict({key: value.float() for key, value in state.items()})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import ignite.distributed as idist
 import torch
@@ -15,19 +15,31 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from Training.checkpoints import at_every
-from Training.validation import sample_images, validate
+
+
+class Validation(Protocol):
+    """What a run looks at on unseen volumes."""
+
+    name: str
+    """Of the numbers, with their unit, such as "gain_db"."""
+
+    def numbers(self, device: torch.device) -> dict[str, float]:
+        """Return what the network reaches, by degradation or task."""
+
+    def images(self, device: torch.device) -> dict[str, torch.Tensor]:
+        """Return sample images ``(1, H, W)`` in [0, 1] by their titles."""
 
 
 class RunLog:
     """An ignite handler that validates, and writes what the run has reached.
 
-    A line is ``{"iteration": ..., "loss": ..., one entry per term, "gain_db": {degradation: ...}, "seconds_left":
+    A line is ``{"iteration": ..., "loss": ..., one entry per term, the validation's name: {...}, "seconds_left":
     ...}``. Losses are means over all processes and over the iterations since the last line, terms over those of them
     that had the term. A run that is killed between a line and its checkpoint writes that line again.
 
     Args:
         path: the file. every: iterations between two lines.
-        network: what is validated. slices: see ``slice_pairs.ValidationSlices``.
+        validation: what is measured at every line, on rank 0.
         writer: of TensorBoard; only rank 0's is used.
     """
 
@@ -35,11 +47,10 @@ class RunLog:
         self,
         path: os.PathLike | str,
         every: int,
-        network: torch.nn.Module,
-        slices: Iterable[Mapping],
+        validation: Validation,
         writer: SummaryWriter | None,
     ):
-        self.path, self.every, self.network, self.slices, self.writer = Path(path), every, network, slices, writer
+        self.path, self.every, self.validation, self.writer = Path(path), every, validation, writer
         self._sums: dict[str, torch.Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
@@ -66,8 +77,8 @@ class RunLog:
         record = {"iteration": done, **self._means(engine.state.device)}
         if idist.get_rank() > 0:
             return
-        gains = validate(self.network, self.slices, engine.state.device)
-        record["gain_db"] = {name: round(gain, 3) for name, gain in gains.items()}
+        numbers = self.validation.numbers(engine.state.device)
+        record[self.validation.name] = {name: round(number, 3) for name, number in numbers.items()}
         seconds = time.monotonic() - self._began
         record["seconds_left"] = round(seconds / (done - self._first) * (engine.state.epoch_length - done))
         line = json.dumps(record)
@@ -75,7 +86,7 @@ class RunLog:
         with open(self.path, "a", encoding="utf-8") as log:
             log.write(line + "\n")
         tqdm.write(line)
-        self._draw(gains, engine)
+        self._draw(numbers, engine)
 
     def end(self, engine: Engine) -> None:
         """Close TensorBoard's file, and end its thread."""
@@ -90,11 +101,11 @@ class RunLog:
         names, self._sums, self._counts = list(self._sums), {}, {}
         return dict(zip(names, means.tolist()))
 
-    def _draw(self, gains: dict[str, float], engine: Engine) -> None:
+    def _draw(self, numbers: dict[str, float], engine: Engine) -> None:
         if self.writer is None:
             return
-        for name, gain in gains.items():
-            self.writer.add_scalar(f"gain_db/{name}", gain, engine.state.iteration)
-        for name, image in sample_images(self.network, self.slices, engine.state.device).items():
-            self.writer.add_image(f"cubic, network, truth/{name}", image, engine.state.iteration)
+        for name, number in numbers.items():
+            self.writer.add_scalar(f"{self.validation.name}/{name}", number, engine.state.iteration)
+        for title, image in self.validation.images(engine.state.device).items():
+            self.writer.add_image(title, image, engine.state.iteration)
         self.writer.flush()

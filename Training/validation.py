@@ -14,6 +14,28 @@ def cubic(coarse: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return F.interpolate(coarse, size=truth.shape[-2:], mode="bicubic", align_corners=False)
 
 
+class GainOverCubic:
+    """What ``RunLog`` measures of a super-resolution network: ``validate``, and ``sample_images``.
+
+    Args:
+        network: what is validated. slices: see ``slice_pairs.ValidationSlices``.
+    """
+
+    name = "gain_db"
+
+    def __init__(self, network: torch.nn.Module, slices: Iterable[Mapping]):
+        self.network, self.slices = network, slices
+
+    def numbers(self, device: torch.device) -> dict[str, float]:
+        """Return the gain in dB by degradation."""
+        return validate(self.network, self.slices, device)
+
+    def images(self, device: torch.device) -> dict[str, torch.Tensor]:
+        """Return a slice of each degradation, cubic, the network's and the truth side by side."""
+        samples = sample_images(self.network, self.slices, device)
+        return {f"cubic, network, truth/{name}": image for name, image in samples.items()}
+
+
 @torch.inference_mode()
 def validate(network: torch.nn.Module, slices: Iterable[Mapping], device: torch.device) -> dict[str, float]:
     """Return, per degradation, the mean over the volumes of the gain in dB of PSNR over cubic interpolation.

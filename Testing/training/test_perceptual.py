@@ -1,14 +1,10 @@
-"""The perceptual network is VGG19, learns from free labels, and its file gives the same features again."""
+"""The perceptual network is VGG19, and the loss is a distance of its features."""
 
-import json
-
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from Training.perceptual import VGG19, PerceptualLoss
-from Training.train_perceptual import LabelledPatches, train_perceptual
 
 
 @pytest.fixture
@@ -74,22 +70,3 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path):
     safetensors.torch.save_file({"head.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="holds no VGG19"):
         PerceptualLoss(tmp_path / "other.safetensors")
-
-
-def test_it_learns_to_tell_degradations_apart(data, tmp_path):
-    out = tmp_path / "runs" / "vgg.safetensors"
-    accuracies = train_perceptual(
-        data, data / "datalist.json", out, ["degradation"], width=4, iterations=60, batch=16, patch=48
-    )
-    assert accuracies["degradation"] > 0.3  # one in eight by chance
-    assert PerceptualLoss(out)(torch.rand(1, 1, 48, 48), torch.rand(1, 1, 48, 48)) > 0
-    assert [path.name for path in out.parent.iterdir()] == ["vgg.safetensors"]
-
-
-def test_patches_come_with_the_group_of_their_volume(data):
-    patches = LabelledPatches.read(data / "datalist.json", data, "training", 32, per_volume=2)
-    groups = sorted(json.loads((data / "datalist.json").read_text())["group_weights"])
-    images, labels = patches.batch(8, np.random.default_rng(0))
-    assert images.shape == (8, 1, 32, 32)
-    assert set(labels["contrast"].tolist()) <= set(range(len(groups)))
-    assert set(labels["degradation"].tolist()) <= set(range(8))

@@ -42,6 +42,7 @@ from SuperResolutionWidgets.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
+from SuperResolutionWidgets.VolumeNodes import firstVolumeNode
 
 
 class SuperResolution(ScriptedLoadableModule):
@@ -96,7 +97,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )
-        self.installationCheck = InstallationCheck(self.ui, QtWorkerProcess, self.logic.installer)
+        self.installationCheck = InstallationCheck(self.ui, self._newProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.initializeParameterNode()
@@ -132,7 +133,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())
         if not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            self._parameterNode.inputVolume = firstVolumeNode()
 
     def setParameterNode(self, parameterNode):
         if self._parameterNode:
@@ -140,7 +141,8 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
         self._parameterNode = parameterNode
         if self._parameterNode:
-            self._guiTag = self._parameterNode.connectGui(self.ui)
+            # Not connectGui, which returns no tag in Slicer 5.8, so that nothing could be disconnected.
+            self._guiTag = self._parameterNode.connectParametersToGui(self._widgetsByParameter())
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
         if self.panel is not None:
             self.panel.setParameters(self._parameterNode)
@@ -148,8 +150,15 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onParametersModified(self, caller=None, event=None):
         self.panel.refresh()
 
+    def _widgetsByParameter(self):
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        return {name: widget for name, widget in named.items() if name}
+
+    def _newProcess(self):
+        return QtWorkerProcess(slicer.app)
+
     def _newJob(self, onProgress, onFinished):
-        return UpscaleJob(QtWorkerProcess(), onProgress, onFinished, temporaryPath=slicer.app.temporaryPath)
+        return UpscaleJob(self._newProcess(), onProgress, onFinished, temporaryPath=slicer.app.temporaryPath)
 
 
 class SuperResolutionLogic(ScriptedLoadableModuleLogic):
@@ -305,11 +314,11 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
     def test_the_worker_answers_and_can_be_killed(self):
         output, errors, exitCodes = bytearray(), bytearray(), []
         # It lists the models without PyTorch, which the test machine may lack.
-        QtWorkerProcess().start(["models", "--json"], output.extend, errors.extend, exitCodes.append)
+        QtWorkerProcess(slicer.app).start(["models", "--json"], output.extend, errors.extend, exitCodes.append)
         self._wait(lambda: exitCodes)
         self.assertEqual(exitCodes, [0], errors.decode("utf-8", "replace"))
         self.assertIn(b"mri-x2-compact", output)
-        worker = QtWorkerProcess()
+        worker = QtWorkerProcess(slicer.app)
         worker.start(["doctor"], output.extend, errors.extend, exitCodes.append)
         worker.kill()
         slicer.app.processEvents()

@@ -10,9 +10,15 @@ from .workerEnvironment import workerEnvironment
 
 
 class QtWorkerProcess:
-    """The ``WorkerProcess`` of Slicer: PythonSlicer in a QProcess, served by the event loop."""
+    """The ``WorkerProcess`` of Slicer: PythonSlicer in a QProcess, served by the event loop.
 
-    def __init__(self):
+    Args:
+        parent: the QObject that owns the process, such as ``slicer.app``. PythonQt deletes an object without a parent
+            together with its last Python reference, even in the middle of its own signal.
+    """
+
+    def __init__(self, parent):
+        self._parent = parent
         self._process = None
 
     def start(self, arguments, onOutput, onErrorOutput, onFinished):
@@ -25,7 +31,7 @@ class QtWorkerProcess:
         environment = qt.QProcessEnvironment.systemEnvironment()
         for key, value in workerEnvironment(dict(os.environ)).items():
             environment.insert(key, value)
-        self._process = qt.QProcess()
+        self._process = qt.QProcess(self._parent)
         self._process.setProcessEnvironment(environment)
         self._process.connect("readyReadStandardOutput()", self._readOutput)
         self._process.connect("readyReadStandardError()", self._readErrorOutput)
@@ -61,9 +67,7 @@ class QtWorkerProcess:
         self._readOutput()
         self._readErrorOutput()
         crashed = exitStatus == qt.QProcess.CrashExit
-        process = self._release()
-        # PythonQt deletes an object with its last Python reference, and this one is in the middle of its own signal.
-        qt.QTimer.singleShot(0, lambda: process.deleteLater())
+        self._release().deleteLater()
         self._onFinished(-1 if crashed else exitCode)
 
     def _failToStart(self, error):

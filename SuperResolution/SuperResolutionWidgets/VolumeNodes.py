@@ -14,6 +14,15 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.volume import Volume
 
 
+def firstVolumeNode():
+    """Return the scene's first volume that the panel's selector shows, or None: grey-scale, and not hidden."""
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        # Label maps, colour and vector volumes are subclasses.
+        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
+            return node
+    return None
+
+
 def volumeFromNode(node) -> Volume:
     """Return the node's voxels, which share the node's memory, and their place below the node's parent transform.
 

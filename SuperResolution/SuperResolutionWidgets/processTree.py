@@ -22,7 +22,7 @@ def killProcessTree(pid: int) -> None:
         return
     try:
         family = [pid, *_descendants(pid)]
-    except OSError:
+    except (OSError, ValueError):
         family = [pid]
     for member in family:
         try:
@@ -32,7 +32,11 @@ def killProcessTree(pid: int) -> None:
 
 
 def _descendants(pid: int) -> list[int]:
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, text=True)
+    # The system's ps is to load the system's libraries, not those that Slicer's launcher puts before them.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=", "-o", "ppid="], stdout=subprocess.PIPE, text=True, env=environment
+    )
     children: dict[int, list[int]] = {}
     for line in listing.stdout.splitlines():
         child, parent = map(int, line.split())

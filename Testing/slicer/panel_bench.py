@@ -60,7 +60,8 @@ class PanelBench:
 
     def attach(self):
         """Bind the parameters to the widgets and the panel, as the module's widget does."""
-        self.parameters.connectGui(self.ui)
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        self.parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})
         self.parameters._observers.append(self.panel.refresh)
         self.panel.setParameters(self.parameters)
 

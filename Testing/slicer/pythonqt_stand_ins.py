@@ -151,12 +151,19 @@ class PythonQtProcess(QtCore.QProcess):
         getattr(self, signature.split("(")[0]).disconnect(function)
 
 
+class Application(QtCore.QObject):
+    """``slicer.app``: a QObject, which owns worker processes, with the members that it is given."""
+
+    def __init__(self, **members):
+        super().__init__()
+        vars(self).update(members)
+
+
 def qt_module():
     """Return what of PythonQt's module ``qt`` the worker needs, on PySide6."""
     QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     qt = types.ModuleType("qt")
     qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
-    qt.QTimer = QtCore.QTimer
     return qt
 
 
@@ -246,14 +253,9 @@ class StandInParameters:
             self.node.SetNodeReferenceID(name, None if value is None else value.GetID())
         self.node.EndModify(modified)
 
-    def connectGui(self, ui):
+    def connectParametersToGui(self, widgets):
         """Return what ``disconnectGui`` needs to undo it."""
-        connections = []
-        for widget in (entry.widget for entry in vars(ui).values()):
-            name = widget.property("SlicerParameterName")
-            if name:
-                connections.append(self._bind(name, widget))
-        return connections
+        return [self._bind(name, entry.widget) for name, entry in widgets.items()]
 
     def disconnectGui(self, connections):
         for changed, store, follow in connections:

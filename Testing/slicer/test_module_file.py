@@ -5,6 +5,7 @@ import sys
 import types
 import unittest
 
+import numpy as np
 import pytest
 
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
@@ -130,7 +131,7 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     top, ui = stand_ins.load_panel()
     monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
-    application = types.SimpleNamespace(
+    application = stand_ins.Application(
         temporaryPath=str(tmp_path), userSettings=StandInSettings, layoutManager=lambda: None
     )
     monkeypatch.setattr(slicer, "app", application, raising=False)
@@ -162,6 +163,19 @@ def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_s
     serve(lambda: not widget.ui.cancelButton.enabled)
     assert slicer.util.getNode("Phantom SR x2").GetImageData().GetDimensions() == (48, 40, 6)
     assert widget.ui.statusLabel.text.startswith("Phantom SR x2: done in ")
+
+
+def test_the_first_choice_is_a_volume_that_the_selector_shows(widget, scene):
+    hidden = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.int16), name="Preview")
+    hidden.SetHideFromEditors(True)
+    scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
+    scene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Colours")
+    widget.initializeParameterNode()
+    assert widget.logic.getParameterNode().inputVolume is None
+    head = slicer.util.addVolumeFromArray(np.zeros((2, 3, 4), np.int16), name="Head")
+    widget.enter()
+    assert widget.logic.getParameterNode().inputVolume is head
+    assert widget.ui.inputSelector.currentText == "Head"
 
 
 @pytest.mark.parametrize("end", ["cleanup", "onSceneStartClose"])

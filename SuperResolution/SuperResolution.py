@@ -43,6 +43,7 @@ from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionP
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
 from SuperResolutionWidgets.VolumeNodes import firstVolumeNode
+from SuperResolutionWidgets.widgetsByParameter import widgetsByParameter
 
 
 class SuperResolution(ScriptedLoadableModule):
@@ -142,17 +143,13 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = parameterNode
         if self._parameterNode:
             # Not connectGui, which returns no tag in Slicer 5.8, so that nothing could be disconnected.
-            self._guiTag = self._parameterNode.connectParametersToGui(self._widgetsByParameter())
+            self._guiTag = self._parameterNode.connectParametersToGui(widgetsByParameter(self.ui))
             self.addObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
         if self.panel is not None:
             self.panel.setParameters(self._parameterNode)
 
     def _onParametersModified(self, caller=None, event=None):
         self.panel.refresh()
-
-    def _widgetsByParameter(self):
-        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
-        return {name: widget for name, widget in named.items() if name}
 
     def _newProcess(self):
         return QtWorkerProcess(slicer.app)

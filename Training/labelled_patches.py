@@ -35,6 +35,7 @@ class LabelledPatches(Dataset):
 
     Raises:
         InputError: a volume is missing or cannot be read.
+        ValueError: no slice is as large as a patch.
     """
 
     def __init__(
@@ -66,6 +67,10 @@ class LabelledPatches(Dataset):
                 ]
                 self._slices.append(torch.stack(ways).half())
                 self._contrasts.append(groups.index(entry["group"]))
+        if not self._slices:
+            raise ValueError(
+                f"No slice of {datalist} ({section}) is as large as a patch of {patch}; take a smaller one."
+            )
 
     def __len__(self) -> int:
         return ENDLESS

@@ -13,6 +13,7 @@ from SuperResolutionWidgets.Panel import Panel
 from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.RunTimes import RunTimes
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob
+from SuperResolutionWidgets.widgetsByParameter import widgetsByParameter
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
 SLOW = (sys.executable, "-c", f"import time; print('{STEP}', flush=True); time.sleep(60)")
@@ -60,8 +61,7 @@ class PanelBench:
 
     def attach(self):
         """Bind the parameters to the widgets and the panel, as the module's widget does."""
-        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
-        self.parameters.connectParametersToGui({name: widget for name, widget in named.items() if name})
+        self.parameters.connectParametersToGui(widgetsByParameter(self.ui))
         self.parameters._observers.append(self.panel.refresh)
         self.panel.setParameters(self.parameters)
 

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from SuperResolutionLib.volume import Volume
 from SuperResolutionLib.volume_files import write_volume
+
+sys.path.insert(0, str(Path(__file__).parent))  # for training_log
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def test_the_papers_two_stages_are_an_override(train, tiny, configs, vgg19, tmp_
     assert head.shape[1] == 16  # dense layers over the whole patch
 
 
-def test_ct_and_short_budgets_are_overrides(train, tiny_stage1, tiny_stage2, configs, tmp_path):
+def test_ct_and_short_budgets_are_overrides(train, tiny_stage1, configs, tmp_path):
     settings = {**tiny_stage1, "iterations": 1}
     train("stage1", settings, tmp_path / "ct", configs / "ct.yaml")
     train("stage1", settings, tmp_path / "short", configs / "short_budget.yaml")

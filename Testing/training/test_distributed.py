@@ -1,10 +1,9 @@
 """Several processes with a divided batch learn what one process learns."""
 
-import json
-
 import ignite.distributed as idist
 import pytest
 import torch
+from training_log import log_of
 
 from Training.batches import NumberedBatches
 from Training.checkpoints import read_checkpoint
@@ -27,10 +26,6 @@ def start(monai_bundle, runs, folder):
     for process in processes:
         output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
-
-
-def log_of(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def assert_same_curve_and_weights(one, two):

@@ -1,6 +1,5 @@
 """Stage 1 learns, follows its phases and its learning rate, and tells what it does."""
 
-import json
 import math
 import re
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn import functional as F
+from training_log import log_of
 
 from SuperResolutionLib.networks import NETWORKS, CompactNet
 from Training.batches import GrowingPatches, NumberedBatches
@@ -22,10 +22,6 @@ from Training.validation import sample_images, validate
 
 CPU = torch.device("cpu")
 DEGRADATIONS = {"area", "bicubic", "kspace", "kspace + 2 % noise", "kspace + 5 % noise"}
-
-
-def log_of(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def root_of(error):

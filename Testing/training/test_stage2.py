@@ -1,6 +1,5 @@
 """Stage 2 trains both networks against each other, on the right images, with every switch."""
 
-import json
 import math
 
 import pytest
@@ -10,6 +9,7 @@ from ignite.engine import Events
 from monai.engines import AdversarialTrainer
 from monai.inferers import SimpleInferer
 from torch.nn import functional as F
+from training_log import log_of
 
 from SuperResolutionLib.networks import CompactNet
 from Training.checkpoints import read_checkpoint
@@ -80,10 +80,6 @@ def perceptual_run(train, tiny_stage2, tmp_path_factory):
     folder = tmp_path_factory.mktemp("perceptual")
     train("stage2", tiny_stage2, folder)
     return folder
-
-
-def log_of(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def test_a_run_leaves_both_networks_both_optimisers_and_the_architecture_of_stage_1(perceptual_run, fidelity_run):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from training_log import log_of
 
 from SuperResolutionLib.networks import fine_rows
 from SuperResolutionLib.volume import Volume
@@ -81,6 +82,6 @@ def test_stage_1_trains_the_network_through_the_slices(train, tiny, repository, 
     settings["generator"] = {"name": "ThroughPlaneNet", "arguments": {"width": 4, "blocks": 1}}
     settings["train#dataset#rows"] = 40
     train("stage1", settings, tmp_path, repository / "Training" / "configs" / "through_plane.yaml")
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    lines = log_of(tmp_path)
     assert [line["iteration"] for line in lines] == [4, 8, 12]
     assert set(lines[-1]["gain_db"]) == set(ThroughPlaneValidation.ACQUISITIONS)

@@ -1,11 +1,10 @@
 """The perceptual network learns from free labels, is resumed, and its file gives its features again."""
 
-import json
-
 import pytest
 import safetensors.torch
 import torch
 from torch.utils.data import default_collate
+from training_log import log_of
 
 from Training.checkpoints import read_checkpoint
 from Training.labelled_patches import TASKS, LabelledPatches
@@ -43,7 +42,7 @@ def patches(data):
 
 
 def test_it_learns_to_tell_degradations_apart(run):
-    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    records = log_of(run)
     assert [record["iteration"] for record in records] == [20, 40, 60]
     assert records[-1]["accuracy"]["degradation"] > 0.3  # one in eight by chance
     assert records[-1]["degradation"] < records[0]["degradation"]
@@ -127,3 +126,8 @@ def test_unknown_tasks_are_refused():
     for tasks in ([], ["anatomy"]):
         with pytest.raises(ValueError, match="contrast, degradation"):
             Classifier(2, tasks, {"anatomy": 3})
+
+
+def test_slices_smaller_than_a_patch_are_refused(data):
+    with pytest.raises(ValueError, match="as large as a patch of 64"):
+        LabelledPatches(data, data / "datalist.json", 64)

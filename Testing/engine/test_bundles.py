@@ -306,13 +306,14 @@ def test_detail_out_of_range_is_an_input_error(write_bundle, detail):
             use(detail)
 
 
-def test_the_installed_models_load_and_serve_x2_x4_and_new_slices():
+def test_the_installed_models_serve_x2_and_x4_with_any_detail_and_new_slices():
     models = installed_models()
     assert {2, 4} <= {model.factor for model in models if not model.through_slices}
     for model in models:
-        network = model.load(model.default_detail)
-        if not model.through_slices:
-            assert network(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
+        for detail in (0.0,) if model.through_slices else (0.0, 0.5, 1.0):
+            network = model.load(detail)
+            if not model.through_slices:
+                assert network(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
         assert find_model(model.name) == model
     network = through_slices_model().load(0.0)
     assert network(torch.rand(1, 1, 8, 12), 3.0, 1.0).shape == (1, 1, 24, 12)

@@ -139,12 +139,13 @@ def test_the_users_choices_reach_the_command_line(ready, scene):
     ready.parameters.region = roi
     ready.parameters.model = "mri-x2-compact"
     ready.parameters.quality = Quality.BEST
+    ready.parameters.detail = 0.25
     ready.run()
     assert ready.arguments[3:6] == ["--no-compression", "--progress", "json"]
     options = ready.arguments[6:]
     assert options[:6] == ["--factor", "2", "--quality", "best", "--device", "cpu"]
-    assert options[6:8] == ["--model", "mri-x2-compact"]
-    assert options[8:] == ["--region=18.000000,-23.000000,11.000000,22.000000,-17.000000,19.000000"]
+    assert options[6:10] == ["--model", "mri-x2-compact", "--detail", "0.25"]
+    assert options[10:] == ["--region=18.000000,-23.000000,11.000000,22.000000,-17.000000,19.000000"]
     node = slicer.util.getNode("Phantom SR x2")
     assert "Result: " + " × ".join(map(str, node.GetImageData().GetDimensions())) in ready.forecast
 

@@ -308,13 +308,12 @@ def test_detail_out_of_range_is_an_input_error(write_bundle, detail):
 
 def test_the_installed_models_serve_x2_and_x4_with_any_detail_and_new_slices():
     models = installed_models()
-    assert {2, 4} <= {model.factor for model in models if not model.through_slices}
-    for model in models:
-        for detail in (0.0,) if model.through_slices else (0.0, 0.5, 1.0):
-            network = model.load(detail)
-            if not model.through_slices:
-                assert network(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
-        assert find_model(model.name) == model
+    assert all(find_model(model.name) == model for model in models)
+    slice_plane = [model for model in models if not model.through_slices]
+    assert {2, 4} <= {model.factor for model in slice_plane}
+    for model in slice_plane:
+        for detail in (0.0, 0.5, 1.0):
+            assert model.load(detail)(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8 * model.factor, 8 * model.factor)
     network = through_slices_model().load(0.0)
     assert network(torch.rand(1, 1, 8, 12), 3.0, 1.0).shape == (1, 1, 24, 12)
 

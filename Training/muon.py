@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import torch
+from torch.optim.adam import adam
 
 # The quintic of Jordan et al.: five steps bring every singular value to between about 0.7 and 1.2.
 QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -42,43 +43,63 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            kernels: dict[torch.Size, list[torch.nn.Parameter]] = {}
+            others = []
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 if parameter.ndim == 4 and parameter.shape[1] > 1:
-                    self._step_kernel(parameter, group["lr"], group["momentum"])
+                    kernels.setdefault(parameter.shape, []).append(parameter)
                 else:
-                    self._step_adam(parameter, group["lr"], *group["betas"])
+                    others.append(parameter)
+            for alike in kernels.values():
+                self._step_kernels(alike, group["lr"], group["momentum"])
+            self._step_adam(others, group["lr"], *group["betas"])
         return loss
 
-    def _step_kernel(self, kernel: torch.nn.Parameter, rate: float, momentum: float) -> None:
-        state = self.state[kernel]
-        if not state:
-            state["momentum"] = torch.zeros_like(kernel)
-        average = state["momentum"].lerp_(kernel.grad, 1 - momentum)
-        matrix = kernel.grad.lerp(average, momentum).flatten(1)
-        step = orthogonalised(matrix)
-        kernel.sub_(step.view(kernel.shape), alpha=0.2 * rate * max(matrix.shape) ** 0.5)
+    def _step_kernels(self, kernels: list[torch.nn.Parameter], rate: float, momentum: float) -> None:
+        matrices = []
+        for kernel in kernels:
+            state = self.state[kernel]
+            if not state:
+                state["momentum"] = torch.zeros_like(kernel)
+            average = state["momentum"].lerp_(kernel.grad, 1 - momentum)
+            matrices.append(kernel.grad.lerp(average, momentum).flatten(1))
+        # All at once: each of the many small products would cost a GPU more to start than to compute.
+        steps = orthogonalised(torch.stack(matrices))
+        for kernel, step in zip(kernels, steps):
+            kernel.sub_(step.view(kernel.shape), alpha=0.2 * rate * max(step.shape) ** 0.5)
 
-    def _step_adam(self, parameter: torch.nn.Parameter, rate: float, first: float, second: float) -> None:
-        state = self.state[parameter]
-        if not state:
-            state.update(step=torch.tensor(0), mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
-        state["step"] += 1
-        mean = state["mean"].lerp_(parameter.grad, 1 - first)
-        square = state["square"].lerp_(parameter.grad.square(), 1 - second)
-        step = state["step"].item()
-        deviation = (square / (1 - second**step)).sqrt_().add_(1e-8)
-        parameter.addcdiv_(mean, deviation, value=-rate / (1 - first**step))
+    def _step_adam(self, parameters: list[torch.nn.Parameter], rate: float, first: float, second: float) -> None:
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states):
+            if not state:
+                state.update(
+                    step=torch.tensor(0.0), mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter)
+                )
+        adam(
+            parameters,
+            [parameter.grad for parameter in parameters],
+            *([state[name] for state in states] for name in ("mean", "square")),
+            max_exp_avg_sqs=[],
+            state_steps=[state["step"] for state in states],
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
 
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """Return ``matrix`` with singular values between about 0.7 and 1.2, by Newton-Schulz iterations."""
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """Return ``(N, rows, columns)`` with singular values between about 0.7 and 1.2, by Newton-Schulz iterations."""
     a, b, c = QUINTIC
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(QUINTIC_STEPS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 def mixed_precision(device: torch.device, bfloat16: bool) -> torch.autocast:
@@ -43,5 +44,5 @@ class WeightAverage:
     def update(self, network: torch.nn.Module, iteration: int) -> None:
         """Move the average towards ``network`` (bare or in its data-parallel wrapper)."""
         decay = min(self.decay, (1 + iteration) / (10 + iteration))
-        for kept, current in zip(self.average.parameters(), network.parameters()):
-            kept.lerp_(current, 1 - decay)
+        move = get_ema_multi_avg_fn(decay)  # in one call for all the parameters, of which each is small
+        move(list(self.average.parameters()), list(network.parameters()), iteration)

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             sub.add_argument(option, dest=key, type=DefaultParseValue, help=text)
         for option, metavar, text in (
             ("--config", "FILE", "a file that overrides parts, such as Training/configs/rrdb.yaml"),
-            ("--set", "KEY=VALUE", "overrides one key, such as batch=8 or train#dataset#pairs#versions=2"),
+            ("--set", "KEY=VALUE", "overrides one key, such as batch=8 or learning_rate#peak=1e-3"),
         ):
             sub.add_argument(option, action="append", default=[], metavar=metavar, help=text)
     overrides = vars(parser.parse_args(arguments))

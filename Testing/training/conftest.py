@@ -46,7 +46,7 @@ def tiny(data):
         "patches": [{"until": 0.5, "coarse_size": 8}, {"until": 1.0, "coarse_size": 16}],
         "threads": 1,
         "average_decay": 0.9,
-        "train#dataset#pairs#versions": 1,
+        "versions": 1,
         "validate#dataset#slices": 2,
     }
 

@@ -16,7 +16,7 @@ from Training.perceptual import VGG19
 # stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
 
 
-OVERRIDES = ("ct", "multi_gpu", "perceptual", "rrdb", "seed", "short_budget", "srgan", "through_plane")
+OVERRIDES = ("ct", "gpu", "multi_gpu", "perceptual", "rrdb", "seed", "short_budget", "srgan", "through_plane")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,14 @@ def test_ct_and_short_budgets_are_overrides(train, tiny_stage1, configs, tmp_pat
     train("stage1", settings, tmp_path / "short", configs / "short_budget.yaml")
     for name in ("ct", "short"):
         assert read_checkpoint(tmp_path / name / "checkpoint.pt")["iteration"] == 1
+
+
+def test_the_recipe_for_a_gpu_runs_on_a_cpu_too(train, tiny_stage1, configs, tmp_path):
+    settings = {key: value for key, value in tiny_stage1.items() if key != "batch"}
+    train("stage1", {**settings, "iterations": 5, "every": 5, "workers": 1}, tmp_path, configs / "gpu.yaml")
+    record = json.loads((tmp_path / "log.jsonl").read_text())
+    assert record.keys() >= {"l1", "mse"}
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["iteration"] == 5
 
 
 def test_the_recipe_of_the_perceptual_weights_runs(train, tiny_stage2, configs, vgg19, tmp_path):

@@ -78,7 +78,7 @@ def test_the_larger_network_is_an_override(train, tiny_stage1, configs, tmp_path
 
 def test_the_papers_two_stages_are_an_override(train, tiny, configs, vgg19, tmp_path):
     small = {key: value for key, value in tiny.items() if key not in ("average_decay", "patches")}
-    del small["train#dataset#pairs#versions"]
+    del small["versions"]
     small.update({"iterations": 2, "every": 2})
     patches = [{"until": 1.0, "coarse_size": 8}]
     narrow = {"factor": 2, "generator#arguments#width": 2, "generator#arguments#growth": 2, "patches": patches}
@@ -131,7 +131,7 @@ def test_the_papers_settings_are_those_of_the_paper(configs):
     assert (seed["learning_rate"]["first"], seed["learning_rate"]["last"], seed["betas"][0]) == (1e-4, 1.25e-5, 0.9)
     assert (seed["batch"], seed["iterations"], seed["patches"][0]["coarse_size"]) == (16, 60000, 24)
     assert not seed["relativistic"] and not seed["spectral_norm"] and seed["average_decay"] == 0
-    assert seed["largest_gradient"] is None and seed["train#dataset#pairs#versions"] == 1
+    assert seed["largest_gradient"] is None and seed["versions"] == 1
     assert seed["dropout"] > 0 and seed["dropout_until"] < 1
 
 

@@ -29,6 +29,20 @@ def test_a_step_of_a_kernel_is_orthogonal_and_as_large_as_one_of_adam():
     assert kernel.square().mean().sqrt().item() == pytest.approx(0.2, rel=0.15)
 
 
+def test_kernels_of_one_shape_step_as_each_would_alone():
+    random = torch.Generator().manual_seed(4)
+    gradients = torch.randn(3, 8, 4, 3, 3, generator=random) * torch.tensor([1.0, 100.0, 0.01]).view(3, 1, 1, 1, 1)
+    together = [nn.Parameter(torch.zeros(8, 4, 3, 3)) for _ in gradients]
+    for kernel, gradient in zip(together, gradients):
+        kernel.grad = gradient
+    Muon(together, lr=0.1).step()
+    for kernel, gradient in zip(together, gradients):
+        alone = nn.Parameter(torch.zeros(8, 4, 3, 3))
+        alone.grad = gradient
+        Muon([alone], lr=0.1).step()
+        torch.testing.assert_close(kernel, alone)
+
+
 def test_a_step_goes_downhill_whatever_the_memory_format():
     random = torch.Generator().manual_seed(2)
     gradient = torch.randn(8, 4, 3, 3, generator=random)

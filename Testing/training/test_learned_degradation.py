@@ -22,6 +22,7 @@ from Training.learned_degradation import (
     read_sharp_slices,
     read_slices,
 )
+from Training.slice_pairs import PairDataset
 
 FACTOR = 2
 
@@ -232,3 +233,17 @@ def test_the_program_says_bad_input_in_one_line(tmp_path, capsys):
     arguments = [tmp_path / "absent.nii.gz", "--sharp", tmp_path, "--out", tmp_path / "d.json"]
     assert main([str(a) for a in arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_preset_of_a_learned_degradation_trains_on_pairs_of_its_kernel_and_noise(
+    file, data, repository, monkeypatch
+):
+    monkeypatch.chdir(file.parent)
+    preset = repository / "Training" / "configs" / "degradation_learned.yaml"
+    pairs = PairDataset(data, data / "datalist.json", preset, FACTOR, 16, versions=1)
+    errors = []
+    for number in range(40):
+        pair = pairs[number]
+        expected = degradation().operator(pair["label"][None], FACTOR)[0]
+        errors.append((pair["image"] - expected)[:, 4:-4, 4:-4])  # the patch was cut from a larger slice
+    assert float(torch.cat(errors).std()) == pytest.approx(0.02, rel=0.25)

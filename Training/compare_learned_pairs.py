@@ -1,0 +1,128 @@
+"""What a network gains by pairs that are made as one scan was: its degradation is hidden, learned, and trained on.
+
+    python -m Training.compare_learned_pairs flair --data FOLDER --out runs/learned
+    python -m Training.compare_learned_pairs flair --data FOLDER --out runs/learned --networks NETWORK...
+
+A held-out scan is blurred with a kernel that no preset has, decimated and given Rician noise. The first call learns
+that from it and from other people's sharp scans, and writes the answer and the truth, ``learned.json`` and
+``true.json``, for ``degradation_learned.yaml`` to train on. Either prints how near to the sharp scan each network
+(checkpoints or model folders) comes by itself, beside interpolation and back-projection with the kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from SuperResolutionLib.acquisition import add_rician_noise
+from SuperResolutionLib.intensity import IntensityScale
+from SuperResolutionLib.interpolation import back_project, refine
+from SuperResolutionLib.metrics import foreground, psnr
+from Training.checkpoints import build_network, read_start
+from Training.learned_degradation import LearnedDegradation, learn_degradation, read_sharp_slices, read_slices
+from Training.validate_learned_degradation import Family, hidden_degradation
+
+FACTOR = 2
+SCORED_SLICES = 24
+SCANS = {
+    "flair": (
+        Family(
+            "FLAIR, patient 4",
+            "flair_openms-long_p04s1.nii.gz",
+            tuple(f"flair_openms-long_{name}.nii.gz" for name in ("p01s1", "p03s2", "p09s2", "p12s1")),
+        ),
+        ("gaussian", 1.6, 1.0, 0.03),
+    ),
+    "t2": (
+        Family(
+            "T2, patient 4",
+            "t2_openms-long_p04s1.nii.gz",
+            tuple(f"t2_openms-long_{name}.nii.gz" for name in ("p01s1", "p03s2")),
+        ),
+        ("gaussian", 1.2, 1.2, 0.05),
+    ),
+}
+
+
+def hidden_pair(
+    sharp: torch.Tensor, degradation: LearnedDegradation, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the coarse slices of a hidden scan, ``(N, 1, h, w)``, and the true ones, ``(N, 1, H, W)``.
+
+    Args:
+        sharp: ``(N, H, W)``, in signal units.
+        degradation: what the scan went through. seed: of the noise.
+    """
+    height, width = (size // degradation.factor * degradation.factor for size in sharp.shape[1:])
+    truth = sharp[:, None, :height, :width].clamp(min=0)
+    coarse = degradation.operator(truth, degradation.factor)
+    return add_rician_noise(coarse, degradation.noise, torch.Generator().manual_seed(seed)), truth
+
+
+def by_network(path: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the function that refines coarse slices by the network of a checkpoint or model folder alone."""
+    network = build_network(read_start(path)["architecture"], path).eval()
+
+    @torch.inference_mode()
+    def refined(coarse: torch.Tensor) -> torch.Tensor:
+        scale = IntensityScale.of(coarse.numpy())
+        return (
+            torch.cat([network((part - scale.low) / scale.span) for part in coarse.split(1)]) * scale.span + scale.low
+        )
+
+    return refined
+
+
+def interpolated(coarse: torch.Tensor) -> torch.Tensor:
+    """Return the slices refined by a cubic B-spline."""
+    return torch.from_numpy(refine(coarse.numpy(), (1, 1, FACTOR, FACTOR)))
+
+
+def main() -> None:
+    """Learn the degradation where it is not known yet, and print a table of PSNR over the foreground."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scan", choices=SCANS)
+    parser.add_argument("--networks", nargs="+", default=[], help="checkpoints or model folders to compare")
+    parser.add_argument("--data", type=Path, required=True, help="a folder with the folders train and heldout")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of learned.json and true.json")
+    options = parser.parse_args()
+    family, case = SCANS[options.scan]
+    true = hidden_degradation(case, FACTOR)
+    sharp, spacing = read_slices(options.data / "heldout" / family.hidden)
+    coarse, truth = hidden_pair(sharp, true)
+    learned_file = options.out / "learned.json"
+    if not learned_file.exists():
+        options.out.mkdir(parents=True, exist_ok=True)
+        others = read_sharp_slices([options.data / "train" / name for name in family.sharp], spacing)
+        learn_degradation([coarse[:, 0]], others, FACTOR).save(learned_file)
+        true.save(options.out / "true.json")
+    learned = LearnedDegradation.load(learned_file)
+    for name, degradation in (("hidden", true), ("learned", learned)):
+        rows, columns = degradation.fwhm_voxels
+        print(f"{name}: {rows:.2f} x {columns:.2f} coarse voxels FWHM, noise {100 * degradation.noise:.2f} %")
+    methods = {
+        "B-spline": interpolated,
+        "back-projection, learned kernel": lambda image: back_project(
+            image, interpolated(image), learned.operator, FACTOR
+        ),
+        "back-projection, true kernel": lambda image: back_project(image, interpolated(image), true.operator, FACTOR),
+        **{path: by_network(path) for path in options.networks},
+    }
+    scored = torch.linspace(0, len(truth) - 1, SCORED_SLICES).long()
+    coarse, images = coarse[scored], truth[scored, 0].numpy()
+    scale = IntensityScale.of(images)
+    mask = foreground(scale.normalise(images))
+    print("| | PSNR, dB | gain over B-spline, dB |\n| --- | ---: | ---: |")
+    baseline = None
+    for name, method in methods.items():
+        found = psnr(np.maximum(method(coarse)[:, 0].numpy(), 0), images, scale.span, mask)
+        baseline = found if baseline is None else baseline
+        print(f"| {name} | {found:.2f} | {found - baseline:+.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,7 @@ BATCH = 32
 ADVERSARIAL_WEIGHT = 0.02
 GAIN_WEIGHT = 0.5
 AIR_WEIGHT = 0.5
+AIR_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,9 @@ def learn_degradation(
     in_air = noise_of_air(coarse)
     expected = ExpectedNoise(in_air, AIR_WEIGHT) if in_air else ExpectedNoise(max(1e-3, noise_level(real[:, None])), 0)
     kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
+    if in_air:
+        expected = ExpectedNoise(_noise_to_add(in_air, sharp, kernel, factor, generator), AIR_WEIGHT)
+        kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if iterations:
         kernel, noise = _refine(fine, real, factor, (kernel, noise, gain), expected, iterations, generator, progress)
     rows, columns = (tuple(taps.double().div(taps.double().sum()).tolist()) for taps in kernel)
@@ -329,6 +333,32 @@ def _spectrum(patches: torch.Tensor) -> torch.Tensor:
     window = window[:, None] * window
     mean = (patches * window).sum((-2, -1), keepdim=True) / window.sum()
     return (torch.view_as_real(torch.fft.rfft2((patches - mean) * window)).square().sum(-1) + 1e-12) ** 0.25
+
+
+def _noise_to_add(
+    in_air: float, sharp: Sequence[torch.Tensor], kernel: torch.Tensor, factor: int, generator: torch.Generator
+) -> float:
+    """Return the noise with which the air of degraded sharp slices, which have some, is as noisy as the scan's.
+
+    Where their air shows none, or more than the scan's, that is the scan's.
+    """
+    rows, columns = (tuple(taps.double().div(taps.double().sum()).tolist()) for taps in kernel)
+    blur = LearnedDegradation(rows, columns, factor, 0.0)
+    blurred = []
+    for stack in sharp:
+        height, width = (size // factor * factor for size in stack.shape[1:])
+        blurred.append(blur.operator(stack[:, None, :height, :width].clamp(min=0), factor)[:, 0])
+    level = in_air
+    for _ in range(AIR_STEPS):
+        # where a background was cut out, nobody measured anything
+        made = noise_of_air([add_rician_noise(stack, level, generator) * (stack > 0) for stack in blurred])
+        if made is None:
+            return in_air
+        power = level**2 + in_air**2 - made**2
+        if power <= (in_air / 10) ** 2:
+            return in_air
+        level = math.sqrt(power)
+    return level
 
 
 def _compared_frequencies() -> torch.Tensor:

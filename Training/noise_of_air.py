@@ -9,15 +9,17 @@ from torch.nn import functional as F
 
 BLOCK = 4  # voxels
 LEAST_SHARE = 0.03  # of all blocks
+STARTS = 0.05, 0.15, 0.3
 
 
 def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
     """Return the SD of the noise per channel in the air around the body, or None where there is no such air.
 
     Magnitudes of pure noise have Rayleigh's distribution (Gudbjartsson and Patz 1995), whose fourth moment is twice the
-    squared second one. Blocks of voxels count as air if they are near the faintest ones; if these are few, the body
-    fills the slices, and if they are not distributed like that, the background was cut out. What else there is, as
-    noise of before the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
+    squared second one. Blocks of voxels count as air if they are near the faintest ones, or near those after a part
+    of the background that may have been cut out: the largest such set is taken. If it is small, the body fills the
+    slices, and if it is not distributed like that, the background was cut out. What else there is, as noise of before
+    the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
     ``2 E[m^2]^2 - E[m^4] = A^4``.
 
     Args:
@@ -26,14 +28,17 @@ def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
     moments = torch.cat([_moments_of_blocks(stack) for stack in stacks])
     if not len(moments):
         return None
-    second = moments[:, 0].sort().values[len(moments) // 20]
-    for _ in range(20):
-        air = moments[moments[:, 0] < 1.8 * second]  # three SDs of the mean over a block of pure noise
-        second, fourth = air.mean(0)
-    excess = 2 - fourth / second**2
-    if len(air) < LEAST_SHARE * len(moments) or abs(excess) > 0.5:
-        return None
-    return float((second * (1 - excess.clamp(min=0).sqrt()) / 2).sqrt())
+    faintest = moments[:, 0].sort().values
+    largest, level = LEAST_SHARE * len(moments), None
+    for share in STARTS:
+        second = faintest[int(share * len(moments))]
+        for _ in range(20):
+            air = moments[moments[:, 0] < 1.8 * second]  # three SDs of the mean over a block of pure noise
+            second, fourth = air.mean(0)
+        excess = 2 - fourth / second**2
+        if len(air) > largest and abs(excess) <= 0.5:
+            largest, level = len(air), float((second * (1 - excess.clamp(min=0).sqrt()) / 2).sqrt())
+    return level
 
 
 def _moments_of_blocks(stack: torch.Tensor) -> torch.Tensor:

@@ -82,6 +82,20 @@ def test_a_narrow_kernel_with_much_noise_is_found_by_the_spectrum_alone():
     assert found.noise == pytest.approx(truth.noise, rel=0.2)
 
 
+def test_noise_that_the_sharp_scans_have_too_is_not_learned_again():
+    j, i = torch.meshgrid(torch.arange(176), torch.arange(176), indexing="ij")
+    body = torch.hypot(j - 87.5, i - 87.5) < 75
+    own = [
+        add_rician_noise(body * textured_slices(seed), 0.02, torch.Generator().manual_seed(seed)) for seed in (1, 2, 9)
+    ]
+    truth = degradation(0.8, 0.8, 0.01)
+    coarse = truth.operator(own[2][:, None], FACTOR)
+    coarse = add_rician_noise(coarse, truth.noise, torch.Generator().manual_seed(0))[:, 0]
+    found = learn_degradation([coarse], own[:2], FACTOR, iterations=0)
+    assert found.noise == pytest.approx(truth.noise, rel=0.05)
+    assert found.fwhm_voxels == pytest.approx(truth.fwhm_voxels, rel=0.15)
+
+
 def test_the_learned_kernel_is_normalised_and_centred_and_never_negative(found):
     assert found.kernel.sum() == pytest.approx(1)
     assert (found.kernel >= 0).all()

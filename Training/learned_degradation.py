@@ -268,6 +268,12 @@ def learn_degradation(
         kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if iterations:
         kernel, noise = _refine(fine, real, factor, (kernel, noise, gain), expected, iterations, generator, progress)
+    return _as_degradation(kernel, factor, noise, spacing)
+
+
+def _as_degradation(
+    kernel: torch.Tensor, factor: int, noise: float = 0.0, spacing: tuple[float, float] | None = None
+) -> LearnedDegradation:
     rows, columns = (tuple(taps.double().div(taps.double().sum()).tolist()) for taps in kernel)
     return LearnedDegradation(rows, columns, factor, noise, spacing)
 
@@ -342,8 +348,7 @@ def _noise_to_add(
 
     Where their air shows none, or more than the scan's, that is the scan's.
     """
-    rows, columns = (tuple(taps.double().div(taps.double().sum()).tolist()) for taps in kernel)
-    blur = LearnedDegradation(rows, columns, factor, 0.0)
+    blur = _as_degradation(kernel, factor)
     blurred = []
     for stack in sharp:
         height, width = (size // factor * factor for size in stack.shape[1:])

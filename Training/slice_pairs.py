@@ -9,9 +9,12 @@ The volumes are those of a data list (``data_list.py``).
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,7 @@ from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise, kspace_c
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume_files import read_volume
 from Training.data_list import read_data_list
-from Training.degradation import read_preset
+from Training.degradation import PlainCompose, plain_tensors, read_preset
 
 EMPTY_SLICE = 0.25
 EMPTY_PATCH = 0.05
@@ -119,23 +122,27 @@ class PairDataset(Dataset):
         self.factor, self.coarse_size, self.seed = factor, coarse_size, seed
         slice_transforms, self._patch_transforms = read_preset(degradation, factor)
         self.stacks = []
-        for number, plane in enumerate(read_planes(data, datalist, section)):
-            if min(plane.signal.shape[-2:]) < factor * (coarse_size + 1):
-                raise ValueError(
-                    f"The slices of {plane.name} are {tuple(plane.signal.shape[-2:])}, too small for patches of"
-                    f" {factor * coarse_size}; take a smaller patch or take the volume off {datalist}."
-                )
-            for version in range(versions):
-                random = np.random.default_rng((seed, number, version))
-                fine = self._moved_version(
-                    plane.signal[version * plane.every // versions :: plane.every], version, random
-                )
-                slice_transforms.set_random_state(int(random.integers(MAX_SEED)))
-                pairs = [slice_transforms({"image": image, "label": image}) for image in fine]
-                fine, coarse = (torch.stack([pair[key] for pair in pairs]).half() for key in ("label", "image"))
-                self.stacks.append(Stack(plane.weight / versions, plane.offset, fine, coarse))
+        with plain_tensors(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for number, plane in enumerate(read_planes(data, datalist, section)):
+                if min(plane.signal.shape[-2:]) < factor * (coarse_size + 1):
+                    raise ValueError(
+                        f"The slices of {plane.name} are {tuple(plane.signal.shape[-2:])}, too small for patches of"
+                        f" {factor * coarse_size}; take a smaller patch or take the volume off {datalist}."
+                    )
+                degraded = partial(self._degraded_version, plane, slice_transforms, number, versions)
+                self.stacks += threads.map(degraded, range(versions))
         weights = np.array([stack.weight for stack in self.stacks])
         self._chances = weights / weights.sum()
+
+    def _degraded_version(
+        self, plane: Plane, transforms: PlainCompose, number: int, versions: int, version: int
+    ) -> Stack:
+        random = np.random.default_rng((self.seed, number, version))
+        fine = self._moved_version(plane.signal[version * plane.every // versions :: plane.every], version, random)
+        transforms = copy.deepcopy(transforms).set_random_state(int(random.integers(MAX_SEED)))
+        pairs = [transforms({"image": image, "label": image}) for image in fine]
+        fine, coarse = (torch.stack([pair[key] for pair in pairs]).half() for key in ("label", "image"))
+        return Stack(plane.weight / versions, plane.offset, fine, coarse)
 
     def _moved_version(self, fine: torch.Tensor, version: int, random: np.random.Generator) -> torch.Tensor:
         smallest = self.factor * (self.coarse_size + 1)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from monai.data import get_track_meta
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -214,3 +215,17 @@ def test_each_volume_has_its_own_value_of_no_signal(data, tmp_path):
     mr, ct = read_planes(tmp_path, write_list(tmp_path, entries), "training")
     torch.testing.assert_close(mr.signal, ct.signal)
     assert mr.offset == pytest.approx(ct.offset)
+
+
+def test_the_pool_is_the_same_on_one_thread_and_on_several(pairs, data, mri_preset):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if before > 1 else 3)
+    try:
+        again = PairDataset(data, data / "datalist.json", mri_preset, factor=2, coarse_size=10, seed=3)
+    finally:
+        torch.set_num_threads(before)
+    assert len(again.stacks) == len(pairs.stacks)
+    for one, other in zip(again.stacks, pairs.stacks):
+        assert type(one.coarse) is torch.Tensor
+        assert torch.equal(one.coarse, other.coarse) and torch.equal(one.fine, other.fine)
+    assert get_track_meta()

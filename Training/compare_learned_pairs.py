@@ -5,8 +5,9 @@
 
 A held-out scan is blurred with a kernel that no preset has, decimated and given Rician noise. The first call learns
 that from it and from other people's sharp scans, and writes the answer and the truth, ``learned.json`` and
-``true.json``, for ``degradation_learned.yaml`` to train on. Either prints how near to the sharp scan each network
-(checkpoints or model folders) comes by itself, beside interpolation and back-projection with the kernel.
+``true.json`` in a folder of the scan's name, for ``degradation_learned.yaml`` to train on. Either prints how near to
+the sharp scan each network (checkpoints or model folders) comes by itself, beside interpolation and back-projection
+with the kernel.
 """
 
 from __future__ import annotations
@@ -88,18 +89,18 @@ def main() -> None:
     parser.add_argument("scan", choices=SCANS)
     parser.add_argument("--networks", nargs="+", default=[], help="checkpoints or model folders to compare")
     parser.add_argument("--data", type=Path, required=True, help="a folder with the folders train and heldout")
-    parser.add_argument("--out", type=Path, required=True, help="the folder of learned.json and true.json")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the scans' folders")
     options = parser.parse_args()
     family, case = SCANS[options.scan]
     true = hidden_degradation(case, FACTOR)
     sharp, spacing = read_slices(options.data / "heldout" / family.hidden)
     coarse, truth = hidden_pair(sharp, true)
-    learned_file = options.out / "learned.json"
+    learned_file = options.out / options.scan / "learned.json"
     if not learned_file.exists():
-        options.out.mkdir(parents=True, exist_ok=True)
+        learned_file.parent.mkdir(parents=True, exist_ok=True)
+        true.save(learned_file.with_name("true.json"))
         others = read_sharp_slices([options.data / "train" / name for name in family.sharp], spacing)
         learn_degradation([coarse[:, 0]], others, FACTOR).save(learned_file)
-        true.save(options.out / "true.json")
     learned = LearnedDegradation.load(learned_file)
     for name, degradation in (("hidden", true), ("learned", learned)):
         rows, columns = degradation.fwhm_voxels

@@ -264,7 +264,8 @@ def learn_degradation(
     expected = ExpectedNoise(in_air, AIR_WEIGHT) if in_air else ExpectedNoise(max(1e-3, noise_level(real[:, None])), 0)
     kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if in_air:
-        expected = ExpectedNoise(_noise_to_add(in_air, sharp, kernel, factor, generator), AIR_WEIGHT)
+        large = _not_smaller(sharp, factor * PATCH)
+        expected = ExpectedNoise(_noise_to_add(in_air, large, kernel, factor, generator), AIR_WEIGHT)
         kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if iterations:
         kernel, noise = _refine(fine, real, factor, (kernel, noise, gain), expected, iterations, generator, progress)
@@ -290,6 +291,10 @@ class ExpectedNoise:
         return self.weight * (log_noise - math.log(self.level)) ** 2
 
 
+def _not_smaller(stacks: Sequence[torch.Tensor], side: int) -> list[torch.Tensor]:
+    return [stack for stack in stacks if len(stack) and min(stack.shape[-2:]) >= side]
+
+
 def _draw_patches(
     stacks: Sequence[torch.Tensor], factor: int, margin: int, random: np.random.Generator, what: str
 ) -> torch.Tensor:
@@ -299,7 +304,7 @@ def _draw_patches(
     over blocks of 4 x 4 coarse voxels, so that noise does not decide what is compared.
     """
     core, side = factor * PATCH, factor * (PATCH + 2 * margin)
-    stacks = [stack for stack in stacks if len(stack) and min(stack.shape[-2:]) >= side]
+    stacks = _not_smaller(stacks, side)
     if not stacks:
         raise InputError(f"The {what} must have slices of {side} x {side} voxels or more; give larger ones.")
     patches = torch.empty(0, side, side)
@@ -346,7 +351,8 @@ def _noise_to_add(
 ) -> float:
     """Return the noise with which the air of degraded sharp slices, which have some, is as noisy as the scan's.
 
-    Where their air shows none, or more than the scan's, that is the scan's.
+    Where their air shows none, or they seem noisier than the scan, the scan's level is returned: pairs with too much
+    noise do less harm than pairs with none.
     """
     blur = _as_degradation(kernel, factor)
     blurred = []
@@ -358,7 +364,7 @@ def _noise_to_add(
         # where a background was cut out, nobody measured anything
         made = noise_of_air([add_rician_noise(stack, level, generator) * (stack > 0) for stack in blurred])
         if made is None:
-            return in_air
+            return level
         power = level**2 + in_air**2 - made**2
         if power <= (in_air / 10) ** 2:
             return in_air

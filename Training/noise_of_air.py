@@ -16,10 +16,10 @@ def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
     """Return the SD of the noise per channel in the air around the body, or None where there is no such air.
 
     Magnitudes of pure noise have Rayleigh's distribution (Gudbjartsson and Patz 1995), whose fourth moment is twice the
-    squared second one. Blocks of voxels count as air if they are near the faintest ones, or near those after a part
-    of the background that may have been cut out: the largest such set is taken. If it is small, the body fills the
-    slices, and if it is not distributed like that, the background was cut out. What else there is, as noise of before
-    the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
+    squared second one. Blocks of voxels count as air if they are near the faintest ones, or near those after a fainter
+    part, as where a face was taken off before the noise came: the largest such set is taken. If it is small, the body
+    fills the slices, and if it is not distributed like that, the background was cut out. What else there is, as noise
+    of before the blur, is taken for a constant signal ``A``: ``E[m^2] = A^2 + 2 s^2`` and
     ``2 E[m^2]^2 - E[m^4] = A^4``.
 
     Args:

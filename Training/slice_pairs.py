@@ -13,6 +13,7 @@ import copy
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,18 @@ EMPTY_PATCH = 0.05
 TRIES = 4
 SMALLEST_SHRINK = 0.6
 ENDLESS = 2**31 - 1
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Yield as many threads as PyTorch has, each of which has one of PyTorch's."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with plain_tensors(), ThreadPoolExecutor(count) as threads:
+            yield threads
+    finally:
+        torch.set_num_threads(count)
 
 
 @dataclass(frozen=True)
@@ -89,10 +102,10 @@ class PairDataset(Dataset):
     """An endless set of random coarse and fine patches, each a pure function of the seed and its index.
 
     So a resumed training, or one whose batches are divided among processes, draws what an unbroken one would have
-    drawn, whatever else has been drawn before. The pool of degraded slices is built here, with the same seed: of each
-    plane ``versions`` versions, with other slices in each. Every version after the first is moved by a random fraction
-    of a coarse voxel, and every second one is first made coarser by a k-space crop to between 0.6 and 1 of its matrix,
-    which also sharpens content that did not reach the Nyquist frequency.
+    drawn, whatever else has been drawn before. The pool of degraded slices is built here, with the same seed, on as
+    many threads as PyTorch has: of each plane ``versions`` versions, with other slices in each. Every version after the
+    first is moved by a random fraction of a coarse voxel, and every second one is first made coarser by a k-space crop
+    to between 0.6 and 1 of its matrix, which also sharpens content that did not reach the Nyquist frequency.
 
     Items are dictionaries of "image", ``(1, s, s)``, and "label", ``(1, factor * s, factor * s)``: float32 tensors in
     the networks' units. Volumes are drawn by their group's weight; of up to four places the first that is not empty.
@@ -122,7 +135,7 @@ class PairDataset(Dataset):
         self.factor, self.coarse_size, self.seed = factor, coarse_size, seed
         slice_transforms, self._patch_transforms = read_preset(degradation, factor)
         self.stacks = []
-        with plain_tensors(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        with _threads() as threads:
             for number, plane in enumerate(read_planes(data, datalist, section)):
                 if min(plane.signal.shape[-2:]) < factor * (coarse_size + 1):
                     raise ValueError(

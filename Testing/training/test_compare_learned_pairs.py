@@ -63,13 +63,13 @@ def test_the_first_call_learns_the_degradation_and_later_ones_keep_it(scans, fid
     first = printed_rows(capsys)
     assert set(first) == {"B-spline", "back-projection, learned kernel", "back-projection, true kernel"}
     assert first["B-spline"][1] == 0
-    answer = (scans / "learned" / "learned.json").read_text()
-    true = LearnedDegradation.load(scans / "learned" / "true.json")
+    answer = (scans / "learned" / "flair" / "learned.json").read_text()
+    true = LearnedDegradation.load(scans / "learned" / "flair" / "true.json")
     assert true.noise == 0.03 and json.loads(answer)["factor"] == 2
 
     network = str(fidelity_run / "checkpoint.pt")
     monkeypatch.setattr("sys.argv", [*arguments, "--networks", network])
     main()
     second = printed_rows(capsys)
-    assert (scans / "learned" / "learned.json").read_text() == answer
+    assert (scans / "learned" / "flair" / "learned.json").read_text() == answer
     assert {name: second[name] for name in first} == first and network in second

@@ -91,7 +91,8 @@ def test_noise_that_the_sharp_scans_have_too_is_not_learned_again():
     truth = degradation(0.8, 0.8, 0.01)
     coarse = truth.operator(own[2][:, None], FACTOR)
     coarse = add_rician_noise(coarse, truth.noise, torch.Generator().manual_seed(0))[:, 0]
-    found = learn_degradation([coarse], own[:2], FACTOR, iterations=0)
+    too_small = torch.ones(3, 6, 6)
+    found = learn_degradation([coarse], [*own[:2], too_small], FACTOR, iterations=0)
     assert found.noise == pytest.approx(truth.noise, rel=0.05)
     assert found.fwhm_voxels == pytest.approx(truth.fwhm_voxels, rel=0.15)
 

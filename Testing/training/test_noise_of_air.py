@@ -28,7 +28,7 @@ def test_a_scan_without_air_or_with_its_background_cut_out_tells_no_noise():
     assert noise_of_air([torch.zeros(2, 40, 40)]) is None
 
 
-def test_the_fainter_noise_of_a_part_that_was_cut_out_does_not_count():
+def test_a_small_part_with_fainter_noise_does_not_count():
     slices = head(0.02)
     slices[:, :20, :60] = head(0.005)[:, :20, :60]
     assert noise_of_air([slices]) == pytest.approx(0.02, rel=0.1)

@@ -9,13 +9,9 @@ The volumes are those of a data list (``data_list.py``).
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,25 +23,13 @@ from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise, kspace_c
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.volume_files import read_volume
 from Training.data_list import read_data_list
-from Training.degradation import PlainCompose, plain_tensors, read_preset
+from Training.degradation import read_preset
 
 EMPTY_SLICE = 0.25
 EMPTY_PATCH = 0.05
 TRIES = 4
 SMALLEST_SHRINK = 0.6
 ENDLESS = 2**31 - 1
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Yield as many threads as PyTorch has, each of which has one of PyTorch's."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with plain_tensors(), ThreadPoolExecutor(count) as threads:
-            yield threads
-    finally:
-        torch.set_num_threads(count)
 
 
 @dataclass(frozen=True)
@@ -102,10 +86,10 @@ class PairDataset(Dataset):
     """An endless set of random coarse and fine patches, each a pure function of the seed and its index.
 
     So a resumed training, or one whose batches are divided among processes, draws what an unbroken one would have
-    drawn, whatever else has been drawn before. The pool of degraded slices is built here, with the same seed, on as
-    many threads as PyTorch has: of each plane ``versions`` versions, with other slices in each. Every version after the
-    first is moved by a random fraction of a coarse voxel, and every second one is first made coarser by a k-space crop
-    to between 0.6 and 1 of its matrix, which also sharpens content that did not reach the Nyquist frequency.
+    drawn, whatever else has been drawn before. The pool of degraded slices is built here, with the same seed: of each
+    plane ``versions`` versions, with other slices in each. Every version after the first is moved by a random fraction
+    of a coarse voxel, and every second one is first made coarser by a k-space crop to between 0.6 and 1 of its matrix,
+    which also sharpens content that did not reach the Nyquist frequency.
 
     Items are dictionaries of "image", ``(1, s, s)``, and "label", ``(1, factor * s, factor * s)``: float32 tensors in
     the networks' units. Volumes are drawn by their group's weight; of up to four places the first that is not empty.
@@ -135,27 +119,23 @@ class PairDataset(Dataset):
         self.factor, self.coarse_size, self.seed = factor, coarse_size, seed
         slice_transforms, self._patch_transforms = read_preset(degradation, factor)
         self.stacks = []
-        with _threads() as threads:
-            for number, plane in enumerate(read_planes(data, datalist, section)):
-                if min(plane.signal.shape[-2:]) < factor * (coarse_size + 1):
-                    raise ValueError(
-                        f"The slices of {plane.name} are {tuple(plane.signal.shape[-2:])}, too small for patches of"
-                        f" {factor * coarse_size}; take a smaller patch or take the volume off {datalist}."
-                    )
-                degraded = partial(self._degraded_version, plane, slice_transforms, number, versions)
-                self.stacks += threads.map(degraded, range(versions))
+        for number, plane in enumerate(read_planes(data, datalist, section)):
+            if min(plane.signal.shape[-2:]) < factor * (coarse_size + 1):
+                raise ValueError(
+                    f"The slices of {plane.name} are {tuple(plane.signal.shape[-2:])}, too small for patches of"
+                    f" {factor * coarse_size}; take a smaller patch or take the volume off {datalist}."
+                )
+            for version in range(versions):
+                random = np.random.default_rng((seed, number, version))
+                fine = self._moved_version(
+                    plane.signal[version * plane.every // versions :: plane.every], version, random
+                )
+                slice_transforms.set_random_state(int(random.integers(MAX_SEED)))
+                pairs = [slice_transforms({"image": image, "label": image}) for image in fine]
+                fine, coarse = (torch.stack([pair[key] for pair in pairs]).half() for key in ("label", "image"))
+                self.stacks.append(Stack(plane.weight / versions, plane.offset, fine, coarse))
         weights = np.array([stack.weight for stack in self.stacks])
         self._chances = weights / weights.sum()
-
-    def _degraded_version(
-        self, plane: Plane, transforms: PlainCompose, number: int, versions: int, version: int
-    ) -> Stack:
-        random = np.random.default_rng((self.seed, number, version))
-        fine = self._moved_version(plane.signal[version * plane.every // versions :: plane.every], version, random)
-        transforms = copy.deepcopy(transforms).set_random_state(int(random.integers(MAX_SEED)))
-        pairs = [transforms({"image": image, "label": image}) for image in fine]
-        fine, coarse = (torch.stack([pair[key] for pair in pairs]).half() for key in ("label", "image"))
-        return Stack(plane.weight / versions, plane.offset, fine, coarse)
 
     def _moved_version(self, fine: torch.Tensor, version: int, random: np.random.Generator) -> torch.Tensor:
         smallest = self.factor * (self.coarse_size + 1)

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from monai.data import get_track_meta
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -217,7 +216,7 @@ def test_each_volume_has_its_own_value_of_no_signal(data, tmp_path):
     assert mr.offset == pytest.approx(ct.offset)
 
 
-def test_the_pool_is_the_same_on_one_thread_and_on_several(pairs, data, mri_preset):
+def test_the_pool_is_the_same_whatever_the_number_of_threads(pairs, data, mri_preset):
     before = torch.get_num_threads()
     torch.set_num_threads(1 if before > 1 else 3)
     try:
@@ -226,6 +225,4 @@ def test_the_pool_is_the_same_on_one_thread_and_on_several(pairs, data, mri_pres
         torch.set_num_threads(before)
     assert len(again.stacks) == len(pairs.stacks)
     for one, other in zip(again.stacks, pairs.stacks):
-        assert type(one.coarse) is torch.Tensor
         assert torch.equal(one.coarse, other.coarse) and torch.equal(one.fine, other.fine)
-    assert get_track_meta()

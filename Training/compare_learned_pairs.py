@@ -13,19 +13,18 @@ with the kernel.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from SuperResolutionLib.acquisition import add_rician_noise
 from SuperResolutionLib.intensity import IntensityScale
 from SuperResolutionLib.interpolation import back_project, refine
 from SuperResolutionLib.metrics import foreground, psnr
 from Training.checkpoints import build_network, read_start
 from Training.learned_degradation import LearnedDegradation, learn_degradation, read_sharp_slices, read_slices
-from Training.validate_learned_degradation import Family, hidden_degradation
+from Training.validate_learned_degradation import Family, hidden_degradation, hidden_pair
 
 FACTOR = 2
 SCORED_SLICES = 24
@@ -49,21 +48,6 @@ SCANS = {
 }
 
 
-def hidden_pair(
-    sharp: torch.Tensor, degradation: LearnedDegradation, seed: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the coarse slices of a hidden scan, ``(N, 1, h, w)``, and the true ones, ``(N, 1, H, W)``.
-
-    Args:
-        sharp: ``(N, H, W)``, in signal units.
-        degradation: what the scan went through. seed: of the noise.
-    """
-    height, width = (size // degradation.factor * degradation.factor for size in sharp.shape[1:])
-    truth = sharp[:, None, :height, :width].clamp(min=0)
-    coarse = degradation.operator(truth, degradation.factor)
-    return add_rician_noise(coarse, degradation.noise, torch.Generator().manual_seed(seed)), truth
-
-
 def by_network(path: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the function that refines coarse slices by the network of a checkpoint or model folder alone."""
     network = build_network(read_start(path)["architecture"], path).eval()
@@ -71,9 +55,8 @@ def by_network(path: str) -> Callable[[torch.Tensor], torch.Tensor]:
     @torch.inference_mode()
     def refined(coarse: torch.Tensor) -> torch.Tensor:
         scale = IntensityScale.of(coarse.numpy())
-        return (
-            torch.cat([network((part - scale.low) / scale.span) for part in coarse.split(1)]) * scale.span + scale.low
-        )
+        images = [network((part - scale.low) / scale.span) for part in coarse.split(1)]
+        return torch.cat(images) * scale.span + scale.low
 
     return refined
 
@@ -81,6 +64,28 @@ def by_network(path: str) -> Callable[[torch.Tensor], torch.Tensor]:
 def interpolated(coarse: torch.Tensor) -> torch.Tensor:
     """Return the slices refined by a cubic B-spline."""
     return torch.from_numpy(refine(coarse.numpy(), (1, 1, FACTOR, FACTOR)))
+
+
+def table(
+    methods: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], coarse: torch.Tensor, truth: torch.Tensor
+) -> str:
+    """Return the PSNR of each method, and its gain over the first one's, over the foreground as a Markdown table.
+
+    Args:
+        methods: functions of coarse slices ``(N, 1, h, w)`` that return fine ones, ``(N, 1, H, W)``, by their names.
+        coarse, truth: such slices, in the same units; of them ``SCORED_SLICES``, evenly spread, are scored.
+    """
+    scored = torch.linspace(0, len(truth) - 1, SCORED_SLICES).long()
+    coarse, images = coarse[scored], truth[scored, 0].numpy()
+    scale = IntensityScale.of(images)
+    mask = foreground(scale.normalise(images))
+    found = {
+        name: psnr(np.maximum(method(coarse)[:, 0].numpy(), 0), images, scale.span, mask)
+        for name, method in methods.items()
+    }
+    first = next(iter(found.values()))
+    lines = [f"| | PSNR, dB | gain over {next(iter(found))}, dB |", "| --- | ---: | ---: |"]
+    return "\n".join(lines + [f"| {name} | {value:.2f} | {value - first:+.2f} |" for name, value in found.items()])
 
 
 def main() -> None:
@@ -113,16 +118,7 @@ def main() -> None:
         "back-projection, true kernel": lambda image: back_project(image, interpolated(image), true.operator, FACTOR),
         **{path: by_network(path) for path in options.networks},
     }
-    scored = torch.linspace(0, len(truth) - 1, SCORED_SLICES).long()
-    coarse, images = coarse[scored], truth[scored, 0].numpy()
-    scale = IntensityScale.of(images)
-    mask = foreground(scale.normalise(images))
-    print("| | PSNR, dB | gain over B-spline, dB |\n| --- | ---: | ---: |")
-    baseline = None
-    for name, method in methods.items():
-        found = psnr(np.maximum(method(coarse)[:, 0].numpy(), 0), images, scale.span, mask)
-        baseline = found if baseline is None else baseline
-        print(f"| {name} | {found:.2f} | {found - baseline:+.2f} |")
+    print(table(methods, coarse, truth))
 
 
 if __name__ == "__main__":

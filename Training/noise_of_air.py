@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 BLOCK = 4  # voxels
 LEAST_SHARE = 0.03  # of all blocks
-STARTS = 0.05, 0.15, 0.3
+STARTS = 0.05, 0.15, 0.3  # shares of the blocks that are fainter than where the search for air begins
 
 
 def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:

@@ -84,16 +84,29 @@ def hidden_degradation(case: tuple[str, float, float, float], factor: int) -> Le
     return LearnedDegradation(rows, columns, factor, noise)
 
 
+def hidden_pair(
+    sharp: torch.Tensor, degradation: LearnedDegradation, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the coarse slices of a hidden scan, ``(N, 1, h, w)``, and the true ones, ``(N, 1, H, W)``.
+
+    Args:
+        sharp: ``(N, H, W)``, in signal units.
+        degradation: what the scan went through. seed: of the noise.
+    """
+    height, width = (size // degradation.factor * degradation.factor for size in sharp.shape[1:])
+    truth = sharp[:, None, :height, :width].clamp(min=0)
+    coarse = degradation.operator(truth, degradation.factor)
+    return add_rician_noise(coarse, degradation.noise, torch.Generator().manual_seed(seed)), truth
+
+
 def validate(folder: Path, family: Family, case: tuple, factor: int, iterations: int, seed: int) -> dict:
     """Return the relative errors, in percent, of the FWHM down the rows and along the columns and of the noise."""
     truth = hidden_degradation(case, factor)
     hidden, fine_spacing = read_slices(folder / family.hidden)
-    height, width = (n // factor * factor for n in hidden.shape[1:])
-    coarse = truth.operator(hidden[:, None, :height, :width].clamp(min=0), factor)
-    coarse = add_rician_noise(coarse, truth.noise, torch.Generator().manual_seed(seed))[:, 0]
+    coarse, _ = hidden_pair(hidden, truth, seed)
     sharp = read_sharp_slices([folder / name for name in family.sharp], fine_spacing)
     started = time.monotonic()
-    found = learn_degradation([coarse], sharp, factor, iterations, seed)
+    found = learn_degradation([coarse[:, 0]], sharp, factor, iterations, seed)
     errors = [100 * (f / t - 1) for f, t in zip(found.fwhm_voxels, truth.fwhm_voxels)]
     return {
         "family": family.name,

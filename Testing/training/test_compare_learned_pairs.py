@@ -9,9 +9,9 @@ import torch
 from SuperResolutionLib.volume import Volume
 from SuperResolutionLib.volume_files import write_volume
 from Training import compare_learned_pairs, learned_degradation
-from Training.compare_learned_pairs import SCANS, by_network, hidden_pair, main
+from Training.compare_learned_pairs import SCANS, by_network, main
 from Training.learned_degradation import LearnedDegradation
-from Training.validate_learned_degradation import Family, hidden_degradation
+from Training.validate_learned_degradation import Family, hidden_degradation, hidden_pair
 
 
 @pytest.fixture

@@ -195,12 +195,25 @@ def test_validation_degrades_by_the_operators_that_the_evaluation_uses_in_the_ne
         label = batches[name]["label"]
         assert all(float((truth - image).abs().amax(dim=(1, 2)).min()) < 1e-5 for image in label)
         signal = label + scale.low / scale.span
-        expected = operator(signal, 2) - scale.low / scale.span
+        expected = operator(signal, 2).clamp(min=0) - scale.low / scale.span
         torch.testing.assert_close(batches[name]["image"], expected, atol=1e-5, rtol=0)
     for percent in (2, 5):
         noisy, clean = batches[f"kspace + {percent} % noise"]["image"], batches["kspace"]["image"]
         bright = clean > 0.5
         assert float((noisy - clean)[bright].std()) == pytest.approx(percent / 100, rel=0.1)
+
+
+@pytest.mark.parametrize("no_signal", [0, 100])
+def test_validation_images_are_negative_only_where_the_truth_can_be(tmp_path, no_signal):
+    voxels = np.zeros((1, 48, 48), np.int16)
+    voxels[:, 16:32, 16:32] = 1000
+    write_volume(Volume(voxels, np.eye(4)), tmp_path / "square.nii.gz")
+    entries = [{"image": "square.nii.gz", "group": "T1", "slice_axes": "k", "every": 1, "no_signal": no_signal}]
+    batches = ValidationSlices(tmp_path, write_list(tmp_path, entries), 2, slices=1)
+    [bicubic] = [batch["image"] for batch in batches if batch["name"] == "bicubic"]
+    undershoot = OPERATORS["bicubic"](torch.from_numpy(voxels / 1000).float()[:, None], 2).min()
+    assert undershoot < -0.01
+    assert float(bicubic.min()) == pytest.approx(0 if no_signal == 0 else float(undershoot), abs=1e-5)
 
 
 def test_each_volume_has_its_own_value_of_no_signal(data, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,13 @@ import torch
 
 from .acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
 from .consistency import HeldBand, noise_level
-from .devices import Device, fastest_precision
+from .devices import fastest_precision
 from .errors import InputError
 from .inference import SliceInference
 from .intensity import IntensityScale, as_scalar_type
 from .planning import Plan, UpscaleRequest, plan_from_band
 from .resampling import Grid, line_resamplers, resampled_lines
+from .run import Run
 from .volume import Volume, refined_matrix
 
 CONTEXT = 16
@@ -35,16 +35,7 @@ class RefinedVolume:
     uncertainty: Volume | None = None
 
 
-def refine_slice_plane(
-    volume: Volume,
-    asked: Plan,
-    request: UpscaleRequest,
-    box: Box,
-    target: Grid,
-    device: Device,
-    progress: Callable[[int, int, str], None],
-    stop_if_cancelled: Callable[[], None],
-) -> RefinedVolume:
+def refine_slice_plane(volume: Volume, asked: Plan, box: Box, target: Grid, run: Run) -> RefinedVolume:
     """Return the slices of ``volume`` refined as ``asked`` says.
 
     A zero-filled scan is first cropped to its acquired band (see ``acquired_band``), which is what the network gets and
@@ -53,9 +44,11 @@ def refine_slice_plane(
     Args:
         box: first and last index (excluded) along i, j and k of the voxels to refine; their surroundings are looked at.
         target: the grid to return, over that box.
-        progress: as of ``upscaling.upscale``.
-        stop_if_cancelled: called after each tile; may raise.
+
+    Raises:
+        Cancelled: asked for after each tile.
     """
+    request = run.request
     band = detect_acquired_band(volume, asked.slice_axis)
     source, plan = volume, asked
     if band.zero_filled and not request.as_stored:
@@ -66,11 +59,11 @@ def refine_slice_plane(
     scale = IntensityScale.of(source.voxels)
     inference = SliceInference(
         network,
-        torch.device(device.name),
-        fastest_precision(torch.device(device.name)),
+        torch.device(run.device.name),
+        fastest_precision(torch.device(run.device.name)),
         ensemble=request.quality == "best" or request.uncertainty,
         empty=empty_value(source, scale),
-        on_tile=stop_if_cancelled,
+        on_tile=run.stop_if_cancelled,
     )
     first, last = box
     computed = _with_context(source, volume.dimensions, first, last, plan, network.halo)
@@ -78,17 +71,17 @@ def refine_slice_plane(
     held = HeldBand(model.held_band, noise_level(sample_slices(source, plan.slice_axis, scale)))
     squared_deviation = 0.0
     slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)
-    batch = 1 if device.name == "cpu" else 8
-    progress(0, len(slices), "Upscaling")
+    batch = 1 if run.device.name == "cpu" else 8
+    run.progress(0, len(slices), "Upscaling")
     for start in range(0, len(slices), batch):
-        stop_if_cancelled()
+        run.stop_if_cancelled()
         measured = torch.from_numpy(scale.normalise(slices[start : start + batch]))[:, None]
         fine, spread = inference(measured)
         if request.consistency:
             fine = held.project(fine, measured, model.factor)
         squared_deviation += float(held.deviation(fine, measured, model.factor).square().mean(dim=(1, 2, 3)).sum())
         output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
-        progress(start + len(measured), len(slices), "Upscaling")
+        run.progress(start + len(measured), len(slices), "Upscaling")
     fine_volume, uncertainty = output.volumes()
     report = {
         "model": model.name,

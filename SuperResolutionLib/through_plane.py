@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from .adaptation import adapt
-from .consistency import HeldSlices
-from .devices import Device, fastest_precision, is_out_of_memory
+from .consistency import HeldSlices, noise_level
+from .devices import fastest_precision, is_out_of_memory
 from .errors import InputError
 from .intensity import IntensityScale, as_scalar_type
-from .planning import Plan, UpscaleRequest
+from .planning import Plan
 from .resampling import Grid, line_resamplers, resampled_lines
-from .slice_plane import RefinedVolume
+from .run import Run
+from .slice_plane import RefinedVolume, empty_value, sample_slices
 from .volume import Volume
 
 SMALLEST_SPACING = 1.25
@@ -26,32 +27,23 @@ PIXELS_AT_ONCE = {"cpu": 2**15}
 
 
 def refine_through_slices(
-    source: Volume,
-    plan: Plan,
-    request: UpscaleRequest,
-    target: Grid,
-    scale: IntensityScale,
-    scalar_type: np.dtype,
-    magnitude: bool,
-    empty: float | None,
-    noise: float,
-    network: torch.nn.Module,
-    device: Device,
-    progress: Callable[[int, int, str], None],
-    stop_if_cancelled: Callable[[], None],
+    volume: Volume, source: Volume, plan: Plan, target: Grid, network: torch.nn.Module, run: Run
 ) -> RefinedVolume:
     """Return ``source`` on the grid ``target``, whose rows along the slice axis lie between the slices.
 
     The rows are predicted as close as the slice plane's pixels, or closer; a coarser target is averaged from them.
 
     Args:
+        volume: the whole scan, as stored: its units, scalar type and noise are the result's.
         source: slices whose plane is as fine as it is to become; beyond ``target`` it may have surroundings.
-        scale: of the whole volume. scalar_type: of the result. magnitude: whether negative values are impossible.
-        empty: the normalised value around the patient where it is exactly constant, else None.
-        noise: SD of the slices' noise, normalised.
-        network: a ``ThroughPlaneNet`` in evaluation mode; ``request.adapt`` may have fine-tuned it.
-        progress, stop_if_cancelled: as of ``slice_plane.refine_slice_plane``.
+        network: a ``ThroughPlaneNet`` in evaluation mode; ``adapted_network`` may have fine-tuned it.
+
+    Raises:
+        InputError: the result does not fit into the memory.
+        Cancelled: asked for after each batch of reformats.
     """
+    request, scale = run.request, IntensityScale.of(volume.voxels)
+    magnitude = bool(volume.voxels.min() >= 0)
     axis, across = plan.slice_axis, 2 - plan.slice_axis
     slice_spacing = source.spacing[axis]
     spacings = _slice_spacings(source, plan)
@@ -60,16 +52,17 @@ def refine_through_slices(
     rows = _Rows.of(source, target, axis, max(spacings))
     inference = ReformatInference(
         network,
-        torch.device(device.name),
-        fastest_precision(torch.device(device.name)),
+        torch.device(run.device.name),
+        fastest_precision(torch.device(run.device.name)),
         ensemble=request.quality == "best" or request.uncertainty,
         spread=request.uncertainty,
-        empty=empty,
-        on_batch=stop_if_cancelled,
-        on_progress=progress,
+        empty=empty_value(volume, scale) if plan.model is None else None,
+        on_batch=run.stop_if_cancelled,
+        on_progress=run.progress,
     )
     try:
         fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places))
+        noise = noise_level(sample_slices(volume, axis, scale))
         held = HeldSlices(rows.places, len(slices), thickness, noise, scale.zero if magnitude else None)
         if request.consistency:
             held.project(fine, slices)
@@ -83,7 +76,7 @@ def refine_through_slices(
             spread = None if spread is None else resampled_lines(spread, 2 - which, line)
         if magnitude:
             np.maximum(fine, 0, out=fine)
-        voxels = as_scalar_type(fine, scalar_type)
+        voxels = as_scalar_type(fine, np.float32 if request.output_type == "float" else volume.voxels.dtype)
     except MemoryError:
         size = np.prod(target.dimensions, dtype=float) * 4 / 1e9
         raise InputError(
@@ -120,20 +113,15 @@ def refine_through_slices(
     )
 
 
-def adapted_network(
-    network: torch.nn.Module,
-    volume: Volume,
-    plan: Plan,
-    scale: IntensityScale,
-    device: Device,
-    progress: Callable[[int, int, str], None],
-    stop_if_cancelled: Callable[[], None],
-) -> torch.nn.Module:
+def adapted_network(network: torch.nn.Module, volume: Volume, plan: Plan, run: Run) -> torch.nn.Module:
     """Return ``network`` adapted to the slices of the whole ``volume``; see ``adaptation.adapt``."""
+    scale = IntensityScale.of(volume.voxels)
     slices = scale.normalise(np.moveaxis(volume.voxels, 2 - plan.slice_axis, 0))
     thickness = plan.thickness / volume.spacing[plan.slice_axis]
     spacings = _slice_spacings(volume, plan)
-    return adapt(network, slices, spacings, thickness, torch.device(device.name), progress, stop_if_cancelled)
+    return adapt(
+        network, slices, spacings, thickness, torch.device(run.device.name), run.progress, run.stop_if_cancelled
+    )
 
 
 def _slice_spacings(volume: Volume, plan: Plan) -> tuple[float, float]:

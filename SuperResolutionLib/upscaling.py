@@ -9,12 +9,12 @@ from typing import Callable
 import numpy as np
 
 from .acquired_band import detect_acquired_band
-from .consistency import noise_level
-from .devices import Device, choose_device
-from .errors import Cancelled, InputError
-from .intensity import IntensityScale
+from .devices import choose_device
+from .errors import InputError
 from .planning import Plan, UpscaleRequest, plan_upscale
-from .slice_plane import Box, RefinedVolume, describe_band, empty_value, refine_slice_plane, sample_slices
+from .resampling import Grid
+from .run import Run
+from .slice_plane import Box, RefinedVolume, describe_band, refine_slice_plane
 from .through_plane import adapted_network, refine_through_slices
 from .version import VERSION
 from .volume import Volume
@@ -62,20 +62,15 @@ def upscale(
     plan = plan_upscale(volume, request)
     if request.output_type not in ("input", "float"):
         raise InputError(f"The output type is input or float, not {request.output_type}.")
-    device = choose_device(request.device)
-
-    def stop_if_cancelled() -> None:
-        if cancelled():
-            raise Cancelled
-
+    run = Run(request, choose_device(request.device), progress, cancelled)
     box = _wanted_box(volume, plan, request)
     target = plan.output_grid(volume.cropped(*box))
     if plan.through is None:
-        refined = refine_slice_plane(volume, plan, request, box, target, device, progress, stop_if_cancelled)
+        refined = refine_slice_plane(volume, plan, box, target, run)
         report = refined.report
     else:
-        refined, report = _with_new_slices(volume, plan, request, box, device, progress, stop_if_cancelled)
-    used = device if str(refined.device) == device.name else choose_device(str(refined.device))
+        refined, report = _with_new_slices(volume, plan, box, target, run)
+    used = run.device if str(refined.device) == run.device.name else choose_device(str(refined.device))
     report = {
         "program": f"SuperResolution {VERSION}",
         "quality": request.quality,
@@ -90,45 +85,22 @@ def upscale(
     return UpscaleResult(refined.volume, report, refined.uncertainty)
 
 
-def _with_new_slices(
-    volume: Volume,
-    plan: Plan,
-    request: UpscaleRequest,
-    box: Box,
-    device: Device,
-    progress: Callable[[int, int, str], None],
-    stop_if_cancelled: Callable[[], None],
-) -> tuple[RefinedVolume, dict]:
+def _with_new_slices(volume: Volume, plan: Plan, box: Box, target: Grid, run: Run) -> tuple[RefinedVolume, dict]:
     """Return the volume after both steps, or the second alone, and the report of them."""
-    scale = IntensityScale.of(volume.voxels)
     # With a model for the slice plane, the detail that was asked for is that model's.
-    network = plan.through.load(request.detail or 0.0 if plan.model is None else 0.0)
-    if request.adapt:
-        network = adapted_network(network, volume, plan, scale, device, progress, stop_if_cancelled)
+    network = plan.through.load(run.request.detail or 0.0 if plan.model is None else 0.0)
+    if run.request.adapt:
+        network = adapted_network(network, volume, plan, run)
     around = _with_surroundings(volume, box, plan, network)
     if plan.model is None:
         first = None
-        source, empty = volume.cropped(*around), empty_value(volume, scale)
+        source = volume.cropped(*around)
     else:
-        unrounded = replace(request, output_type="float")
+        unrounded = replace(run, request=replace(run.request, output_type="float"))
         grid = plan.slice_plane_grid(volume.cropped(*around))
-        first = refine_slice_plane(volume, plan, unrounded, around, grid, device, progress, stop_if_cancelled)
-        source, empty = first.volume, None
-    refined = refine_through_slices(
-        source,
-        plan,
-        request,
-        plan.output_grid(volume.cropped(*box)),
-        scale,
-        np.dtype(np.float32) if request.output_type == "float" else volume.voxels.dtype,
-        bool(volume.voxels.min() >= 0),
-        empty,
-        noise_level(sample_slices(volume, plan.slice_axis, scale)),
-        network,
-        device,
-        progress,
-        stop_if_cancelled,
-    )
+        first = refine_slice_plane(volume, plan, around, grid, unrounded)
+        source = first.volume
+    refined = refine_through_slices(volume, source, plan, target, network, run)
     through = refined.report
     factors = [float(f) for f in np.divide(volume.spacing, refined.volume.spacing).round(4)]
     whole = [int(f) if f == int(f) else f for f in factors]

@@ -12,7 +12,7 @@ from .planning import UpscaleRequest
 
 @dataclass(frozen=True)
 class Run:
-    """One call of ``upscaling.upscale``, whose arguments ``request``, ``progress`` and ``cancelled`` are.
+    """One call of ``upscaling.upscale``, where ``request``, ``progress`` and ``cancelled`` are explained.
 
     ``device`` is where it begins; when memory runs out, a step may go on elsewhere.
     """

@@ -180,7 +180,7 @@ def crop_to_band(volume: Volume, band: AcquiredBand) -> Volume:
     Magnitude images stay free of negative voxels. It works slice by slice and adds no more than the result's memory.
     """
     voxels = np.empty(band.dimensions[::-1], volume.voxels.dtype)
-    lowest = 0 if volume.voxels.min() >= 0 else -np.inf
+    lowest = 0 if volume.is_magnitude else -np.inf
     columns, rows = (
         _band_weights(volume.dimensions[axis], band.dimensions[axis]) for axis in range(3) if axis != band.across
     )

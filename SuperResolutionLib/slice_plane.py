@@ -67,7 +67,7 @@ def refine_slice_plane(volume: Volume, asked: Plan, box: Box, target: Grid, run:
     )
     first, last = box
     computed = _with_context(source, volume.dimensions, first, last, plan, network.halo)
-    output = FineSlices(computed, target, plan, scale, request, bool(volume.voxels.min() >= 0))
+    output = FineSlices(computed, target, plan, scale, request, volume.is_magnitude)
     held = HeldBand(model.held_band, noise_level(sample_slices(source, plan.slice_axis, scale)))
     squared_deviation = 0.0
     slices = np.moveaxis(computed.voxels, 2 - plan.slice_axis, 0)

@@ -43,12 +43,12 @@ def refine_through_slices(
         Cancelled: asked for after each batch of reformats.
     """
     request, scale = run.request, IntensityScale.of(volume.voxels)
-    magnitude = bool(volume.voxels.min() >= 0)
     axis, across = plan.slice_axis, 2 - plan.slice_axis
     slice_spacing = source.spacing[axis]
     spacings = _slice_spacings(source, plan)
     thickness = plan.thickness / slice_spacing
     slices = scale.normalise(np.moveaxis(source.voxels, across, 0))
+    noise = noise_level(sample_slices(volume, axis, scale))
     rows = _Rows.of(source, target, axis, max(spacings))
     inference = ReformatInference(
         network,
@@ -62,8 +62,7 @@ def refine_through_slices(
     )
     try:
         fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places))
-        noise = noise_level(sample_slices(volume, axis, scale))
-        held = HeldSlices(rows.places, len(slices), thickness, noise, scale.zero if magnitude else None)
+        held = HeldSlices(rows.places, len(slices), thickness, noise, scale.zero if volume.is_magnitude else None)
         if request.consistency:
             held.project(fine, slices)
         residual = held.residual(fine, slices)
@@ -74,7 +73,7 @@ def refine_through_slices(
         for which, line in enumerate(lines):
             fine = resampled_lines(fine, 2 - which, line)
             spread = None if spread is None else resampled_lines(spread, 2 - which, line)
-        if magnitude:
+        if volume.is_magnitude:
             np.maximum(fine, 0, out=fine)
         voxels = as_scalar_type(fine, np.float32 if request.output_type == "float" else volume.voxels.dtype)
     except MemoryError:

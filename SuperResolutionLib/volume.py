@@ -61,6 +61,11 @@ class Volume:
         axes = self.ijk_to_ras[:3, :3] / np.array(self.spacing)
         return bool(np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3)
 
+    @property
+    def is_magnitude(self) -> bool:
+        """Whether no voxel is negative, so that a negative one in a result of this volume would be wrong."""
+        return bool(self.voxels.min() >= 0)
+
     def ras_bounds(self) -> np.ndarray:
         """Return ``[lowest R, A, S; highest R, A, S]`` in mm of the box that the voxels (not their centres) fill."""
         ends = [(-0.5, size - 0.5) for size in self.dimensions]

@@ -106,6 +106,13 @@ def test_what_is_not_a_volume_is_the_users_to_mend(voxels, matrix):
         Volume(voxels, matrix)
 
 
+@pytest.mark.parametrize(("lowest", "magnitude"), [(0, True), (3, True), (-1, False)])
+def test_an_image_without_negative_voxels_is_a_magnitude(lowest, magnitude):
+    voxels = np.full((2, 3, 4), 5, np.int16)
+    voxels[1, 2, 3] = lowest
+    assert Volume(voxels, np.eye(4)).is_magnitude is magnitude
+
+
 @pytest.mark.parametrize("shear, sheared", [(0.0, False), (0.0005, False), (0.02, True)])
 def test_shear_is_noticed(shear, sheared):
     matrix = np.diag([1.0, 2.0, 3.0, 1.0])

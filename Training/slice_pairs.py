@@ -174,7 +174,7 @@ class ValidationSlices:
     Iterating yields, for every plane of the data list's section and every degradation ("area", "bicubic", "kspace",
     "kspace + 2 % noise" and "kspace + 5 % noise"; Rician, SD in shares of the robust range), a dictionary of "name",
     the degradation, "image", ``(N, 1, h, w)``, and "label", ``(N, 1, factor * h, factor * w)``: float32 tensors in the
-    networks' units. As in the evaluation, no image of a truth without negative signal has any.
+    networks' units. As in the evaluation, an image has no negative signal where its truth has none.
 
     Args:
         data: folder of the volumes. datalist: what to take from it.
@@ -200,10 +200,10 @@ class ValidationSlices:
 
     def __iter__(self) -> Iterator[dict[str, str | torch.Tensor]]:
         for fine, offset in self._truths:
-            never_negative = bool(fine.min() >= 0)
+            is_magnitude = bool(fine.min() >= 0)
             for name, operator in OPERATORS.items():
                 coarse = operator(fine, self.factor)
-                coarse = coarse.clamp(min=0) if never_negative else coarse
+                coarse = coarse.clamp(min=0) if is_magnitude else coarse
                 yield {"name": name, "image": coarse + offset, "label": fine + offset}
             coarse = OPERATORS["kspace"](fine, self.factor)
             for percent in (2, 5):

@@ -14,7 +14,19 @@ from ignite.engine import Engine, Events
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from Training.checkpoints import at_every
+from Training.checkpoints import at_every, read_checkpoint
+
+
+def tensorboard_writer(out: os.PathLike | str) -> SummaryWriter | None:
+    """Return what writes for TensorBoard in ``out/tensorboard``; None in processes of rank > 0.
+
+    Where ``out/checkpoint.pt`` is there the run goes on from it, so what was drawn of later iterations is hidden.
+    """
+    if idist.get_rank() > 0:
+        return None
+    checkpoint = Path(out, "checkpoint.pt")
+    next_iteration = read_checkpoint(checkpoint)["iteration"] + 1 if checkpoint.exists() else None
+    return SummaryWriter(Path(out, "tensorboard"), purge_step=next_iteration)
 
 
 class Validation(Protocol):

@@ -13,6 +13,7 @@ from SuperResolutionLib.networks import NETWORKS, CompactNet
 from Training.batches import GrowingPatches, NumberedBatches
 from Training.checkpoints import build_network, read_checkpoint, read_start
 from Training.export_bundle import export_bundle
+from Training.run_log import tensorboard_writer
 from Training.schedules import Halvings, Phases, WarmUpCosine
 from Training.slice_pairs import ValidationSlices
 from Training.stage1 import FidelityUpdate
@@ -59,6 +60,20 @@ def test_a_run_draws_curves_and_sample_images_for_tensorboard(fidelity_run):
     images = events.Images("cubic, network, truth/area")
     assert [image.step for image in images] == [4, 8, 12]
     assert (images[0].width, images[0].height) == (3 * 52, 48)
+
+
+def test_curves_of_a_run_that_goes_on_have_no_iteration_twice(tmp_path):
+    for first, last in ((1, 6), (5, 9)):
+        writer = tensorboard_writer(tmp_path)
+        for iteration in range(first, last + 1):
+            writer.add_scalar("loss", last, iteration)
+        writer.close()
+        torch.save({"iteration": 4}, tmp_path / "checkpoint.pt")
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [
+        *((iteration, 6) for iteration in range(1, 5)),
+        *((iteration, 9) for iteration in range(5, 10)),
+    ]
 
 
 def test_the_losses_in_the_log_follow_the_phases_and_the_learning_rate_the_schedule(train, tiny_stage1, tmp_path):

@@ -118,12 +118,12 @@ class RRDBNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Convolution, LeakyReLU, convolution, and the identity (Lim et al. 2017, EDSR)."""
+    """Convolution, LeakyReLU, convolution, and the identity (Lim et al. 2017, EDSR); both may be dilated."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, dilation: int = 1):
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # Added in place: on a CPU fresh memory for each sum costs a tenth of the network's time.
@@ -134,19 +134,25 @@ class CompactNet(nn.Module):
     """Residual blocks at low resolution and one pixel shuffle: no convolution runs at high resolution.
 
     It predicts what cubic interpolation lacks. With width 64 and 6 blocks: 0.45 M parameters.
+
+    Args:
+        factor: coarse to fine. width: feature channels. blocks: residual blocks.
+        dilation: of the convolutions of the middle block, which see that many times as far in the same time (Yu and
+            Koltun 2016): a k-space crop rings far from an edge.
     """
 
-    def __init__(self, factor: int, width: int = 64, blocks: int = 6):
+    def __init__(self, factor: int, width: int = 64, blocks: int = 6, dilation: int = 1):
         super().__init__()
-        self.factor, self.blocks = factor, blocks
+        self.factor, self.blocks, self.dilation = factor, blocks, dilation
+        dilations = [dilation if block == blocks // 2 else 1 for block in range(blocks)]
         self.head = nn.Conv2d(1, width, 3, padding=1)
-        self.body = nn.Sequential(*[ResidualBlock(width) for _ in range(blocks)])
+        self.body = nn.Sequential(*[ResidualBlock(width, dilation) for dilation in dilations])
         self.tail = nn.Conv2d(width, factor * factor, 3, padding=1)
 
     @property
     def halo(self) -> int:
         """Receptive-field radius in low-resolution pixels: tiles cropped by it equal whole-slice inference."""
-        return 2 * self.blocks + 2
+        return 2 * self.blocks + 2 * self.dilation
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = self.head(x)

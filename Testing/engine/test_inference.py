@@ -72,6 +72,7 @@ def head(count, height, width, empty, border):
 
 NETWORKS = {
     "compact": lambda: CompactNet(4, 8, 2),
+    "compact dilated": lambda: CompactNet(2, 8, 2, dilation=3),
     "RRDB subpixel": lambda: RRDBNet(2, 4, 4, upsampling="subpixel", output="residual"),
     "RRDB shuffle": lambda: RRDBNet(4, 4, 4, upsampling="pixel_shuffle", output="tanh"),
     "far": lambda: FarNetwork(5),

@@ -105,6 +105,7 @@ def test_a_residual_network_with_zero_weights_is_cubic_interpolation(kind):
 
 HALO_CASES = [
     *[("CompactNet", {"factor": factor, "blocks": blocks}) for factor in (2, 4) for blocks in (0, 1, 3, 7)],
+    *[("CompactNet", {"factor": 2, "blocks": blocks, "dilation": 3}) for blocks in (1, 4)],
     *[
         ("RRDBNet", {"growth": 4, "factor": factor, "blocks": blocks, "upsampling": upsampling, "dense": dense})
         for factor, blocks, dense in ((2, 1, "plain"), (4, 1, "nested"), (8, 1, "plain"), (4, 2, "plain"))

@@ -118,7 +118,7 @@ class RRDBNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Convolution, LeakyReLU, convolution, and the identity (Lim et al. 2017, EDSR); both may be dilated."""
+    """Convolution, LeakyReLU, convolution (dilated or not), and the identity (Lim et al. 2017, EDSR)."""
 
     def __init__(self, width: int, dilation: int = 1):
         super().__init__()

@@ -139,10 +139,15 @@ class CompactNet(nn.Module):
         factor: coarse to fine. width: feature channels. blocks: residual blocks.
         dilation: of the convolutions of the middle block, which see that many times as far in the same time (Yu and
             Koltun 2016): a k-space crop rings far from an edge.
+
+    Raises:
+        ValueError: a dilation below 1.
     """
 
     def __init__(self, factor: int, width: int = 64, blocks: int = 6, dilation: int = 1):
         super().__init__()
+        if dilation < 1:
+            raise ValueError(f"dilation must be 1 or more, not {dilation}")
         self.factor, self.blocks, self.dilation = factor, blocks, dilation
         dilations = [dilation if block == blocks // 2 else 1 for block in range(blocks)]
         self.head = nn.Conv2d(1, width, 3, padding=1)

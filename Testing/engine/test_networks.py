@@ -94,6 +94,11 @@ def test_an_unknown_switch_is_refused(wrong):
         RRDBNet(**wrong)
 
 
+def test_a_block_cannot_be_dilated_by_nothing():
+    with torch.device("meta"), pytest.raises(ValueError, match="must be 1 or more"):
+        CompactNet(2, 4, 1, dilation=0)
+
+
 @pytest.mark.parametrize("kind", ["CompactNet", "RRDBNet"])
 def test_a_residual_network_with_zero_weights_is_cubic_interpolation(kind):
     network = NETWORKS[kind](4, 4, **({} if kind == "CompactNet" else {"growth": 4, "output": "residual"}))

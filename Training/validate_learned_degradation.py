@@ -42,14 +42,14 @@ class Family:
 
 FAMILIES = (
     Family(
-        "T1 head, sub-44",
-        "t1_ds002748_sub44.nii.gz",
-        tuple(f"t1_ds002748_sub{n}.nii.gz" for n in ("01", "05", "10", "13", "22", "26", "30", "38")),
+        "T1 head, sub-30",
+        "t1_ds002748_sub30.nii.gz",
+        tuple(f"t1_ds002748_sub{n}.nii.gz" for n in ("01", "10", "26")),
     ),
     Family(
-        "T1 head, sub-51",
-        "t1_ds002748_sub51.nii.gz",
-        tuple(f"t1_ds002748_sub{n}.nii.gz" for n in ("01", "05", "10", "13", "22", "26", "30", "38")),
+        "T1 head, sub-26",
+        "t1_ds002748_sub26.nii.gz",
+        tuple(f"t1_ds002748_sub{n}.nii.gz" for n in ("01", "10", "30")),
     ),
     Family(
         "FLAIR, patient 12",

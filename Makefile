@@ -13,7 +13,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check install --quiet --constraint co
 
 run: $(VENV)/installed
 	mkdir -p output
-	$(RUN) -m SuperResolutionLib.example output/example.nrrd
+	$(RUN) -m SuperResolutionLib.files.example output/example.nrrd
 	$(RUN) -m SuperResolutionLib upscale "$(INPUT)" output/upscaled.nrrd --factor $(FACTOR) --report output/report.json
 	$(RUN) -m SuperResolutionLib preview "$(INPUT)" output/before_after.png --factor $(FACTOR)
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \

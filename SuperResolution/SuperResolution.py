@@ -202,9 +202,10 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             progress: called as ``progress(done, total, message)``.
             cancelled: polled; return True to stop.
             asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
-            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``: ``isotropic`` or ``spacing`` (mm)
-                instead of a factor, ``thickness`` (mm) and ``adapt`` for new slices, ``model``, ``detail``, ``device``,
-                ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups ROI node.
+            options: other fields of ``SuperResolutionLib.upscaling.plan.UpscaleRequest``: ``isotropic`` or
+                ``spacing`` (mm) instead of a factor, ``thickness`` (mm) and ``adapt`` for new slices, ``model``,
+                ``detail``, ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups
+                ROI node.
 
         Raises:
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.
@@ -253,10 +254,10 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             resume: skip what is there from the same input and the same options.
             progress: called as ``progress(done, total, message)`` for the slices of each volume.
             finished: called as ``finished(number, total, outcome)`` after each volume.
-            options: other fields of ``SuperResolutionLib.upscaling.UpscaleRequest``, as for ``upscale``.
+            options: other fields of ``SuperResolutionLib.upscaling.plan.UpscaleRequest``, as for ``upscale``.
 
         Returns:
-            A list of ``SuperResolutionLib.cohort_summary.Outcome``: ``name``, ``output``, ``state`` (done, skipped,
+            A list of ``SuperResolutionLib.cohort.summary.Outcome``: ``name``, ``output``, ``state`` (done, skipped,
             failed or cancelled), ``message``, ``report``.
 
         Raises:
@@ -385,7 +386,7 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
 
     def _skipWithoutEngine(self):
         try:
-            import SuperResolutionLib.upscaling  # noqa: F401
+            import SuperResolutionLib.upscaling.upscale  # noqa: F401
         except ImportError as error:
             self.skipTest(f"the engine's packages are not installed: {error}")
 
@@ -413,7 +414,7 @@ def _repeatVoxels(volume, options, progress, cancelled):
     from types import SimpleNamespace
 
     from SuperResolutionLib.errors import Cancelled
-    from SuperResolutionLib.volume import Volume, refined_matrix
+    from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 
     if cancelled():
         raise Cancelled

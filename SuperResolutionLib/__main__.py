@@ -2,7 +2,7 @@
 
 import sys
 
-from SuperResolutionLib.commands import main
+from SuperResolutionLib.command_line.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,8 +14,8 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.engine.events import CallableEventWithFilter
 
-from SuperResolutionLib.bundles import read_model
-from SuperResolutionLib.networks import NETWORKS
+from SuperResolutionLib.models.bundles import read_model
+from SuperResolutionLib.models.networks.__init__ import NETWORKS
 from Training.batches import NumberedBatches
 
 

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from SuperResolutionLib.bundles import find_model
-from SuperResolutionLib.evaluation import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
-from SuperResolutionLib.metrics import foreground, gradient_magnitude_similarity, psnr
-from SuperResolutionLib.planning import UpscaleRequest
-from SuperResolutionLib.upscaling import upscale
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.evaluation.evaluate import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
+from SuperResolutionLib.evaluation.metrics import foreground, gradient_magnitude_similarity, psnr
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.models.bundles import find_model
+from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.upscale import upscale
 from Training.hatching import hatching
 from Training.perceptual import PerceptualLoss
 from Training.validation import cubic

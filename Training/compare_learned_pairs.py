@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.interpolation import back_project, refine
-from SuperResolutionLib.metrics import foreground, psnr
+from SuperResolutionLib.evaluation.metrics import foreground, psnr
+from SuperResolutionLib.geometry.intensity import IntensityScale
+from SuperResolutionLib.geometry.interpolation import back_project, refine
 from Training.checkpoints import build_network, read_start
 from Training.learned_degradation import LearnedDegradation, learn_degradation, read_sharp_slices, read_slices
 from Training.validate_learned_degradation import Family, hidden_degradation, hidden_pair

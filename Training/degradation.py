@@ -17,8 +17,8 @@ from monai.data import get_track_meta, set_track_meta
 from monai.transforms import Compose, MapTransform, RandomizableTransform
 from monai.utils import convert_to_tensor
 
-from SuperResolutionLib.acquisition import OPERATORS
-from SuperResolutionLib.slice_profile import PROFILES, slice_profile_weights
+from SuperResolutionLib.acquisition.operators import OPERATORS
+from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile_weights
 
 
 class PlainCompose(Compose):

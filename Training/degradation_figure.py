@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from monai.transforms import MapTransform, RandAdjustContrastd, RandBiasFieldd, RandRicianNoised
 from monai.utils import convert_to_tensor
 
-from SuperResolutionLib.acquisition import area_average, kspace_crop
-from SuperResolutionLib.example import example_volume
-from SuperResolutionLib.intensity import IntensityScale
+from SuperResolutionLib.acquisition.operators import area_average, kspace_crop
+from SuperResolutionLib.files.example import example_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.degradation import Decimated, RandSoftnessd, SliceProfiled
 from Training.degradation_ct import RandMTFBlurd, RandQuantumNoised
 from Training.degradation_mri import RandKSpaceWindowd, RandPartialFourierd, RandZeroFilld

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import torch
 from monai.config import KeysCollection
 
-from SuperResolutionLib.acquisition import kspace_crop_to, kspace_resized
+from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
 from Training.degradation import RandSliceTransform
 
 

@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from SuperResolutionLib.acquisition import add_rician_noise, kspace_crop_to
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.acquisition.operators import add_rician_noise, kspace_crop_to
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.data_list import read_data_list
 from Training.slice_pairs import ENDLESS
 

@@ -29,12 +29,12 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from SuperResolutionLib.acquisition import add_rician_noise, kspace_crop_to
-from SuperResolutionLib.consistency import noise_level
+from SuperResolutionLib.acquisition.operators import add_rician_noise, kspace_crop_to
+from SuperResolutionLib.acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.slice_profile import FWHM_OF_UNIT_GAUSSIAN
-from SuperResolutionLib.volume_files import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
+from SuperResolutionLib.files.volumes import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
+from SuperResolutionLib.geometry.intensity import IntensityScale
+from SuperResolutionLib.upscaling.consistency import noise_level
 from Training.noise_of_air import noise_of_air
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel
@@ -108,8 +108,8 @@ class LearnedDegradation:
     def operator(self, image: torch.Tensor, factor: int) -> torch.Tensor:
         """Return ``(N, 1, H, W)`` blurred and decimated, ``(N, 1, H / factor, W / factor)``: ``A`` without its noise.
 
-        Linear and used like those in ``SuperResolutionLib.acquisition.OPERATORS``; the sides are multiples of the
-        factor, and beyond the border the image goes on with its last voxel.
+        Linear and used like those in ``SuperResolutionLib.acquisition.operators.OPERATORS``; the sides are multiples of
+        the factor, and beyond the border the image goes on with its last voxel.
 
         Raises:
             InputError: ``factor`` is not the learned one.

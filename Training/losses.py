@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from SuperResolutionLib.consistency import HeldBand
+from SuperResolutionLib.upscaling.consistency import HeldBand
 
 STEEPNESS_WINDOW = 7
 

@@ -19,9 +19,9 @@ import torch
 from monai.utils import MAX_SEED
 from torch.utils.data import Dataset
 
-from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise, kspace_crop_to
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.acquisition.operators import OPERATORS, add_rician_noise, kspace_crop_to
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.data_list import read_data_list
 from Training.degradation import read_preset
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from monai.networks.layers import GaussianFilter
 
-from SuperResolutionLib.acquisition import OPERATORS
-from SuperResolutionLib.slice_profile import FWHM_OF_UNIT_GAUSSIAN
+from SuperResolutionLib.acquisition.operators import OPERATORS
+from SuperResolutionLib.acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from Training.checkpoints import build_network, read_start
 from Training.slice_pairs import ValidationSlices
 from Training.validation import validate

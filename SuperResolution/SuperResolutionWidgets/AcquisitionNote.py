@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from SuperResolutionLib.acquired_band import AcquiredBand, detect_acquired_band
-from SuperResolutionLib.planning import slice_axis
+from SuperResolutionLib.acquisition.acquired_band import AcquiredBand, detect_acquired_band
+from SuperResolutionLib.upscaling.plan import slice_axis
 
 
 class AcquisitionNote:

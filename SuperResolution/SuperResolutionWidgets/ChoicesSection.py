@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.planning import UpscaleRequest
+from SuperResolutionLib.upscaling.plan import UpscaleRequest
 
 from .Companion import Companion
 from .Prospect import Prospect

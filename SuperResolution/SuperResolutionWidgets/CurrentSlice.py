@@ -5,7 +5,7 @@ import slicer
 import slicer.util
 import vtk
 
-from SuperResolutionLib.planning import slice_axis
+from SuperResolutionLib.upscaling.plan import slice_axis
 
 from .Cut import Cut
 

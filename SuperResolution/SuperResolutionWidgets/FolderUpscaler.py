@@ -20,7 +20,7 @@ class FolderUpscaler:
     ):
         """Return the outcome of each volume; see ``SuperResolutionLogic.upscaleFolder``."""
         request = importEngine().UpscaleRequest(factor=factor, as_stored=asStored, **options)
-        from SuperResolutionLib.cohort import upscale_folder
+        from SuperResolutionLib.cohort.folder import upscale_folder
 
         return upscale_folder(
             inputFolder,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from SuperResolutionLib.planning import plan_upscale
+from SuperResolutionLib.upscaling.plan import plan_upscale
 
 from .Prospect import Prospect
 from .RunTimes import RunTimes

@@ -3,8 +3,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from SuperResolutionLib.bundles import BUNDLES, Model, choose_model, read_model
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.models.bundles import BUNDLES, Model, choose_model, read_model
 
 from .Purpose import Purpose
 

@@ -9,13 +9,13 @@ from .VolumeNodes import regionFromRoi, volumeFromNode
 
 
 def importEngine():
-    """Return the module ``SuperResolutionLib.upscaling``.
+    """Return the module ``SuperResolutionLib.upscaling.upscale``.
 
     Raises:
         InputError: PyTorch or another package that the engine needs is not installed.
     """
     try:
-        return importlib.import_module("SuperResolutionLib.upscaling")
+        return importlib.import_module("SuperResolutionLib.upscaling.upscale")
     except (ImportError, OSError, AttributeError) as error:
         # OSError and AttributeError are what a half-installed PyTorch raises.
         raise InputError(
@@ -24,7 +24,7 @@ def importEngine():
 
 
 def runEngine(volume, options: dict, progress, cancelled):
-    """Run ``SuperResolutionLib.upscaling.upscale`` on a Volume; ``options`` are the fields of ``UpscaleRequest``.
+    """Run the engine on a Volume; ``options`` are the fields of ``UpscaleRequest``.
 
     Raises:
         InputError: also where PyTorch or another package that the engine needs is not installed.

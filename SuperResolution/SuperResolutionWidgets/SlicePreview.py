@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 import slicer.util
 
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.geometry.volume import Volume
 
 from .ComparisonView import ComparisonView
 

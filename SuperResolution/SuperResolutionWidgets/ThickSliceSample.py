@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import slicer
 import slicer.util
 
-from SuperResolutionLib.intensity import as_scalar_type
-from SuperResolutionLib.planning import slice_axis
-from SuperResolutionLib.volume import Volume, refined_matrix
+from SuperResolutionLib.geometry.intensity import as_scalar_type
+from SuperResolutionLib.geometry.volume import Volume, refined_matrix
+from SuperResolutionLib.upscaling.plan import slice_axis
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ThickSliceSample:
         """
         import SampleData
 
-        from SuperResolutionLib.volume_files import read_volume
+        from SuperResolutionLib.files.volumes import read_volume
 
         with slicer.util.tryWithErrorDisplay("The sample data could not be loaded.", waitCursor=True):
             path = SampleData.SampleDataLogic().downloadSourceIntoCache(source)[0]

@@ -11,7 +11,7 @@ import slicer.util
 import vtk
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.geometry.volume import Volume
 
 
 def firstVolumeNode():

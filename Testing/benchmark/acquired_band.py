@@ -19,14 +19,14 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
-from SuperResolutionLib.acquired_band import detect_acquired_band
-from SuperResolutionLib.acquisition import OPERATORS, add_rician_noise
-from SuperResolutionLib.intensity import IntensityScale, as_scalar_type
-from SuperResolutionLib.metrics import foreground
-from SuperResolutionLib.planning import UpscaleRequest, slice_axis
-from SuperResolutionLib.upscaling import upscale
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.acquisition.acquired_band import detect_acquired_band
+from SuperResolutionLib.acquisition.operators import OPERATORS, add_rician_noise
+from SuperResolutionLib.evaluation.metrics import foreground
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.plan import UpscaleRequest, slice_axis
+from SuperResolutionLib.upscaling.upscale import upscale
 
 RATIOS = (1.25, 1.5, 1.78, 2.0)
 WINDOWS = ("none", "Tukey", "Hamming", "Fermi")

@@ -17,14 +17,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from SuperResolutionLib.devices import choose_device, fastest_precision
-from SuperResolutionLib.example import example_volume
-from SuperResolutionLib.inference import SliceInference
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.networks import RRDBNet
-from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.files.example import example_volume
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.devices import choose_device, fastest_precision
+from SuperResolutionLib.models.networks.__init__ import RRDBNet
+from SuperResolutionLib.upscaling.inference import SliceInference
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 FACTOR = 4
 

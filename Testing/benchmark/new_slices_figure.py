@@ -15,11 +15,11 @@ import numpy as np
 import SimpleITK as sitk
 from matplotlib.figure import Figure
 
-from SuperResolutionLib.figures import BACKGROUND, TEXT
-from SuperResolutionLib.resampling import Grid, resampled
-from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import image_from_volume, read_volume
+from SuperResolutionLib.evaluation.figures import BACKGROUND, TEXT
+from SuperResolutionLib.files.volumes import image_from_volume, read_volume
+from SuperResolutionLib.geometry.resampling import Grid, resampled
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 TITLES = ("As acquired", "Cubic B-spline", "SuperResolution", "As scanned in this plane")
 

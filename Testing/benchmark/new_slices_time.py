@@ -15,9 +15,9 @@ import time
 import numpy as np
 import torch
 
-from SuperResolutionLib.example import example_volume
-from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.files.example import example_volume
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 SLICES = 30
 

@@ -17,13 +17,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SuperResolutionLib.intensity import IntensityScale, as_scalar_type
-from SuperResolutionLib.interpolation import interpolate
-from SuperResolutionLib.metrics import foreground, fourier_row_correlation, frc_cutoff, psnr, similarity_maps, ssim
-from SuperResolutionLib.slice_profile import slice_profile_weights
-from SuperResolutionLib.upscaling import UpscaleRequest, upscale
-from SuperResolutionLib.volume import Volume, refined_matrix
-from SuperResolutionLib.volume_files import read_volume
+from SuperResolutionLib.acquisition.slice_profile import slice_profile_weights
+from SuperResolutionLib.evaluation.metrics import (
+    foreground,
+    fourier_row_correlation,
+    frc_cutoff,
+    psnr,
+    similarity_maps,
+    ssim,
+)
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
+from SuperResolutionLib.geometry.interpolation import interpolate
+from SuperResolutionLib.geometry.volume import Volume, refined_matrix
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 ACQUISITIONS = {"3 px": (3, 1.0), "4 px": (4, 1.0), "5 px, 4 thick": (5, 0.8), "6 px": (6, 1.0)}
 """Distance of the slices in voxels, and their thickness as a share of it."""

@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from hypothesis import HealthCheck, settings
 
-from SuperResolutionLib.networks import NETWORKS
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.networks.__init__ import NETWORKS
 
 settings.register_profile(
     "seeded",
@@ -154,4 +154,4 @@ def write_bundle(tmp_path):
 @pytest.fixture
 def single_precision(monkeypatch):
     """Keep ``upscale`` in float32, whatever this CPU runs fastest."""
-    monkeypatch.setattr("SuperResolutionLib.slice_plane.fastest_precision", lambda device: torch.float32)
+    monkeypatch.setattr("SuperResolutionLib.upscaling.slice_plane.fastest_precision", lambda device: torch.float32)

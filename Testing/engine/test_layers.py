@@ -52,7 +52,7 @@ def test_the_engine_and_the_module_parse_as_python_3_9(repository):
     "arguments",
     [
         ["-c", "import sys, SuperResolutionLib; print(sorted(sys.modules))"],
-        ["-c", "import sys, SuperResolutionLib.commands; print(sorted(sys.modules))"],
+        ["-c", "import sys, SuperResolutionLib.command_line.program; print(sorted(sys.modules))"],
         ["-X", "importtime", "-m", "SuperResolutionLib", "--version"],
     ],
     ids=["import", "commands", "--version"],

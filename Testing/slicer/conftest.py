@@ -127,7 +127,7 @@ def nearest():
     from types import SimpleNamespace
 
     from SuperResolutionLib.errors import Cancelled
-    from SuperResolutionLib.volume import Volume, refined_matrix
+    from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 
     class Nearest:
         def __call__(self, volume, options, progress, cancelled):

@@ -68,7 +68,7 @@ def running_panel(folder):
     from SuperResolutionWidgets.InstallationCheck import InstallationCheck
     from SuperResolutionWidgets.ResultPlacement import ResultPlacement
 
-    from SuperResolutionLib.volume import Volume
+    from SuperResolutionLib.geometry.volume import Volume
 
     bench = PanelBench(folder)
     bench.parameters.inputVolume = scan()

@@ -13,7 +13,7 @@ from SuperResolutionWidgets.Purpose import Purpose
 @pytest.mark.parametrize("purpose", [Purpose.TIMES_2, Purpose.TIMES_4])
 @pytest.mark.parametrize("quality", ["fast", "standard", "best"])
 def test_the_automatic_model_is_the_one_that_the_engine_takes(purpose, quality):
-    from SuperResolutionLib.bundles import choose_model
+    from SuperResolutionLib.models.bundles import choose_model
 
     assert ModelCatalog().chosen(purpose, "", quality).name == choose_model(purpose.factor, quality).name
 

@@ -10,7 +10,7 @@ from panel_bench import PanelBench  # noqa: E402
 from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Quality import Quality  # noqa: E402
 
-from SuperResolutionLib.example import example_volume  # noqa: E402
+from SuperResolutionLib.files.example import example_volume  # noqa: E402
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from SuperResolutionWidgets.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
 
-from SuperResolutionLib.planning import UpscaleRequest  # noqa: E402
+from SuperResolutionLib.upscaling.plan import UpscaleRequest  # noqa: E402
 
 VIEWS = ("Red", "Yellow", "Green")
 

@@ -11,9 +11,9 @@ from SuperResolutionWidgets.TimeLeft import TimeLeft
 from SuperResolutionWidgets.Workload import Workload
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.planning import UpscaleRequest
-from SuperResolutionLib.upscaling import upscale
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.upscale import upscale
 
 
 def volume(dimensions, spacing, dtype=np.int16):

@@ -22,9 +22,9 @@ from SuperResolutionWidgets.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.TimeLeft import TimeLeft  # noqa: E402
 from SuperResolutionWidgets.VolumeNodes import volumeFromNode  # noqa: E402
 
-from SuperResolutionLib.bundles import Model  # noqa: E402
 from SuperResolutionLib.errors import InputError  # noqa: E402
-from SuperResolutionLib.planning import UpscaleRequest, plan_upscale  # noqa: E402
+from SuperResolutionLib.models.bundles import Model  # noqa: E402
+from SuperResolutionLib.upscaling.plan import UpscaleRequest, plan_upscale  # noqa: E402
 
 
 def test_without_an_input_the_panel_asks_for_one(bench):

@@ -10,7 +10,7 @@ from pythonqt_stand_ins import Application, qt_module, serve  # noqa: E402
 from subprocess_worker import alive  # noqa: E402
 from SuperResolutionWidgets.UpscaleJob import UpscaleJob  # noqa: E402
 
-from SuperResolutionLib.volume import Volume  # noqa: E402
+from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample  # noqa: E402
 
-from SuperResolutionLib.volume import Volume  # noqa: E402
-from SuperResolutionLib.volume_files import write_volume  # noqa: E402
+from SuperResolutionLib.files.volumes import write_volume  # noqa: E402
+from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 
 @pytest.fixture

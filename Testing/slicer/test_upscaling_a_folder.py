@@ -9,8 +9,8 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 from SuperResolutionWidgets.FolderUpscaler import FolderUpscaler  # noqa: E402
 
 from SuperResolutionLib.errors import InputError  # noqa: E402
-from SuperResolutionLib.volume import Volume  # noqa: E402
-from SuperResolutionLib.volume_files import read_volume, write_volume  # noqa: E402
+from SuperResolutionLib.files.volumes import read_volume, write_volume  # noqa: E402
+from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 
 def test_files_are_upscaled_and_the_scene_is_not_touched(contents, tmp_path):
@@ -37,6 +37,6 @@ def test_files_are_upscaled_and_the_scene_is_not_touched(contents, tmp_path):
 
 
 def test_missing_packages_are_named_in_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling", None)
+    monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling.upscale", None)
     with pytest.raises(InputError, match="install"):
         FolderUpscaler().upscale(tmp_path, tmp_path / "out")

@@ -216,7 +216,7 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(phantom, nearest, 
 def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
     import sys
 
-    monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling", None)
+    monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling.upscale", None)
     with pytest.raises(InputError, match="install"):
         NodeUpscaler().upscale(phantom)
 

@@ -15,7 +15,7 @@ from SuperResolutionWidgets.workerEnvironment import workerEnvironment
 from SuperResolutionWidgets.WorkerMessages import WorkerMessages
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.volume import Volume
+from SuperResolutionLib.geometry.volume import Volume
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import safetensors.torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from SuperResolutionLib.networks import NETWORKS
+from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.models.networks.__init__ import NETWORKS
 from SuperResolutionLib.version import VERSION
-from SuperResolutionLib.volume_files import read_volume
 from Training.__main__ import main
 from Training.checkpoints import read_checkpoint
 from Training.perceptual import VGG19

@@ -7,9 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from SuperResolutionLib.networks import CompactNet
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import write_volume
+from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.networks.__init__ import CompactNet
 from Training.compare_detail import main, table
 from Training.export_bundle import add_perceptual, export_bundle
 from Training.perceptual import VGG19

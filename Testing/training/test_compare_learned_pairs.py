@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import write_volume
+from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.geometry.volume import Volume
 from Training import compare_learned_pairs, learned_degradation
 from Training.compare_learned_pairs import SCANS, by_network, main
 from Training.learned_degradation import LearnedDegradation

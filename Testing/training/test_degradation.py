@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.transforms import RandRicianNoised
 
-from SuperResolutionLib.acquisition import OPERATORS, area_average, kspace_crop_to
-from SuperResolutionLib.slice_profile import PROFILES, slice_profile_weights
+from SuperResolutionLib.acquisition.operators import OPERATORS, area_average, kspace_crop_to
+from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile_weights
 from Training.degradation import Decimated, RandSliceProfiled, RandSoftnessd, SliceProfiled, read_preset
 from Training.degradation_ct import MTFS, RandMTFBlurd, RandQuantumNoised
 from Training.degradation_mri import (

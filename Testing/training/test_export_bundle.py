@@ -6,8 +6,8 @@ import json
 import pytest
 import torch
 
-from SuperResolutionLib.bundles import read_model
-from SuperResolutionLib.networks import NETWORKS
+from SuperResolutionLib.models.bundles import read_model
+from SuperResolutionLib.models.networks.__init__ import NETWORKS
 from SuperResolutionLib.version import VERSION
 from Training.export_bundle import SLICE_PLANE, add_perceptual, export_bundle, main, model_of
 

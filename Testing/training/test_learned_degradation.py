@@ -7,10 +7,10 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from SuperResolutionLib.acquisition import add_rician_noise, area_average
+from SuperResolutionLib.acquisition.operators import add_rician_noise, area_average
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import write_volume
+from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.geometry.volume import Volume
 from Training import learned_degradation
 from Training.learned_degradation import (
     LearnedDegradation,

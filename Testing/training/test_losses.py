@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from SuperResolutionLib.acquisition import area_average
+from SuperResolutionLib.acquisition.operators import area_average
 from Training.losses import (
     AdversarialLoss,
     ConsistencyLoss,

@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from SuperResolutionLib.acquisition import OPERATORS
-from SuperResolutionLib.intensity import IntensityScale
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import read_volume, write_volume
+from SuperResolutionLib.acquisition.operators import OPERATORS
+from SuperResolutionLib.files.volumes import read_volume, write_volume
+from SuperResolutionLib.geometry.intensity import IntensityScale
+from SuperResolutionLib.geometry.volume import Volume
 from Training.slice_pairs import PairDataset, ValidationSlices, read_planes
 
 AREA = "- {_target_: Training.degradation.Decimated, keys: image, factor: '@factor', operator: area}"

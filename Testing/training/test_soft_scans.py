@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from SuperResolutionLib.acquisition import OPERATORS
+from SuperResolutionLib.acquisition.operators import OPERATORS
 from Training.export_bundle import export_bundle
 from Training.slice_pairs import ValidationSlices
 from Training.soft_scans import main, softened_pairs

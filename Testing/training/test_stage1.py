@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.networks import NETWORKS, CompactNet
+from SuperResolutionLib.models.networks.__init__ import NETWORKS, CompactNet
 from Training.batches import GrowingPatches, NumberedBatches
 from Training.checkpoints import build_network, read_checkpoint, read_start
 from Training.export_bundle import export_bundle

@@ -11,7 +11,7 @@ from monai.inferers import SimpleInferer
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.networks import CompactNet
+from SuperResolutionLib.models.networks.__init__ import CompactNet
 from Training.checkpoints import read_checkpoint
 from Training.critic_view import CriticView
 from Training.discriminators import PatchDiscriminator

@@ -7,9 +7,9 @@ import pytest
 import torch
 from training_log import log_of
 
-from SuperResolutionLib.networks import fine_rows
-from SuperResolutionLib.volume import Volume
-from SuperResolutionLib.volume_files import write_volume
+from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.networks.__init__ import fine_rows
 from Training.through_plane_pairs import ThroughPlanePairs, ThroughPlaneValidation
 
 

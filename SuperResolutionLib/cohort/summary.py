@@ -1,0 +1,69 @@
+"""What became of the volumes of a cohort, for people and for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files.volumes import write_text
+
+SUMMARY = "summary.csv"
+COLUMNS = ("state", "input", "output", "model", "size", "spacing_mm", "seconds", "residual_percent", "message")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one volume ended.
+
+    Attributes:
+        name: the volume's path below the input folder.
+        output: where its result is, or would be.
+        state: ``done``, ``skipped`` (it was there already), ``failed`` or ``cancelled``.
+        message: one sentence that says why it failed.
+        trace: the traceback, where the failure is a fault of ours.
+        report: of ``upscale``, where there is a result.
+    """
+
+    name: str
+    output: str
+    state: str
+    message: str = ""
+    trace: str = ""
+    report: dict | None = None
+
+    def row(self) -> dict[str, str]:
+        """Return the outcome as words by ``COLUMNS``."""
+        row = dict.fromkeys(COLUMNS, "")
+        row.update(state=self.state, input=self.name, message=self.message)
+        if self.report:
+            row.update(
+                output=self.output,
+                model=self.report["model"],
+                size="x".join(map(str, self.report["output"]["dimensions_ijk"])),
+                spacing_mm="x".join(f"{value:.4g}" for value in self.report["output"]["spacing_mm_ijk"]),
+                seconds=f"{self.report['seconds']:.1f}",
+                residual_percent=f"{self.report['data_consistency']['residual_percent']:.3f}",
+            )
+        return row
+
+
+def format_summary(outcomes: list[Outcome]) -> str:
+    """Return a table in plain text, a line a volume, and a last line that counts the states."""
+    columns = ("state", "input", "size", "seconds", "message")
+    rows = [dict(zip(columns, columns)), *(outcome.row() for outcome in outcomes)]
+    widths = [max(len(row[column]) for row in rows) for column in columns]
+    lines = ["  ".join(row[c].ljust(width) for c, width in zip(columns, widths)).rstrip() for row in rows]
+    states = [outcome.state for outcome in outcomes]
+    counts = [f"{states.count(s)} {s}" for s in ("done", "skipped", "failed", "cancelled") if s in states]
+    return "\n".join([*lines, f"{len(outcomes)} volumes: {', '.join(counts)}"])
+
+
+def write_summary(outcomes: list[Outcome], path: Path) -> None:
+    """Write all ``COLUMNS`` as CSV; the file is whole or absent."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(outcome.row() for outcome in outcomes)
+    write_text(path, text.getvalue())

@@ -1,0 +1,92 @@
+"""The headers of a DICOM series, and where each of its images lies in the volume that ``read_volume`` makes of it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ...geometry.volume import Volume
+from ..volumes import LPS_TO_RAS, read_volume
+
+SUPPORTED = {"1.2.840.10008.5.1.4.1.1.4": "MR", "1.2.840.10008.5.1.4.1.1.2": "CT"}
+"""Modality by SOP class: MR Image Storage and CT Image Storage, one image a file."""
+
+
+@dataclass(frozen=True)
+class DicomSeries:
+    """A single-frame series: its volume, and one header (a pydicom dataset without pixels) per slice k of it."""
+
+    volume: Volume
+    headers: list
+
+    @property
+    def modality(self) -> str:
+        return SUPPORTED[self.headers[0].SOPClassUID]
+
+    def value(self, keyword: str, default=None):
+        """Return an attribute's value where all headers that have one agree and it is not empty, else ``default``."""
+        values = [header[keyword].value for header in self.headers if keyword in header]
+        if not values or values[0] in (None, "", b"") or any(value != values[0] for value in values):
+            return default
+        return values[0]
+
+
+def import_pydicom():
+    """Return the package pydicom.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import pydicom
+    except ImportError:
+        raise InputError("DICOM export needs pydicom; install it by: pip install pydicom.") from None
+    return pydicom
+
+
+def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
+    """Read the series in a folder.
+
+    Raises:
+        InputError: pydicom is not there; not one even series of MR or CT images; images of several studies, patients
+            or frames of reference.
+    """
+    pydicom = import_pydicom()
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; give the folder of the source series.")
+    volume = read_volume(folder)
+    headers = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about values that scanners write against the standard
+        for path in sorted(folder.iterdir()):
+            try:
+                header = pydicom.dcmread(path, stop_before_pixels=True)
+            except (pydicom.errors.InvalidDicomError, OSError):
+                continue
+            if "SeriesInstanceUID" in header:
+                headers.append(header)
+    for header in headers:
+        if header.get("SOPClassUID") not in SUPPORTED or "ImagePositionPatient" not in header:
+            kind = getattr(header.get("SOPClassUID"), "name", "of an unknown kind")
+            raise InputError(f"{folder.name} is a series of {kind}; only MR and CT Image Storage can be derived from.")
+    for keyword in ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "FrameOfReferenceUID", "SOPClassUID"):
+        if len({str(header.get(keyword)) for header in headers}) != 1:
+            raise InputError(f"The images in {folder.name} differ in {keyword}; give a folder with one series.")
+    return DicomSeries(volume, _by_slice(headers, volume, folder))
+
+
+def _by_slice(headers: list, volume: Volume, folder: Path) -> list:
+    to_index = np.linalg.inv(LPS_TO_RAS @ volume.ijk_to_ras)
+    slices = {}
+    for header in headers:
+        index = to_index @ np.array([*map(float, header.ImagePositionPatient), 1.0])
+        slices[round(float(index[2]))] = header
+    if len(headers) != volume.dimensions[2] or sorted(slices) != list(range(volume.dimensions[2])):
+        raise InputError(f"The images in {folder.name} are not one for each slice; give a folder with one series.")
+    return [slices[k] for k in range(volume.dimensions[2])]

@@ -1,0 +1,112 @@
+"""The volume: voxels and where they lie in space."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels on a regular grid, immutable. All that passes between a file, an MRML node and a network is a Volume.
+
+    Attributes:
+        voxels: ``(k, j, i)`` array of a real number type, in scanner units or HU; read-only.
+        ijk_to_ras: 4x4 float64 matrix from voxel indices ``(i, j, k, 1)``, whose integers are voxel centres, to RAS mm.
+        modality: the DICOM modality ("MR", "CT"), or None where it is not known.
+        slice_thickness: of the acquired slices, in mm (DICOM's Slice Thickness), or None where it is not known.
+
+    Raises:
+        InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
+    """
+
+    voxels: np.ndarray
+    ijk_to_ras: np.ndarray
+    modality: str | None = None
+    slice_thickness: float | None = None
+
+    def __post_init__(self):
+        voxels = np.asarray(self.voxels).view()
+        matrix = np.array(self.ijk_to_ras, dtype=np.float64)
+        if voxels.ndim != 3:
+            raise InputError(f"The volume has {voxels.ndim} dimensions; choose a three-dimensional scalar volume.")
+        if voxels.size == 0:
+            raise InputError("The volume is empty; choose a volume with voxels.")
+        if voxels.dtype.kind not in "iuf":
+            raise InputError(f"The volume's voxels are {voxels.dtype}, not real numbers; choose a grey-scale volume.")
+        if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-12:
+            raise InputError("The volume's IJK to RAS matrix is singular; mend the image's spacing and directions.")
+        voxels.flags.writeable = False
+        matrix.flags.writeable = False
+        object.__setattr__(self, "voxels", voxels)
+        object.__setattr__(self, "ijk_to_ras", matrix)
+
+    @property
+    def dimensions(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j and k."""
+        return tuple(reversed(self.voxels.shape))
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of voxel centres along i, j and k, in mm."""
+        return tuple(float(v) for v in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+
+    @property
+    def is_sheared(self) -> bool:
+        """Whether the axes are not at right angles, by more than 0.06 degrees."""
+        axes = self.ijk_to_ras[:3, :3] / np.array(self.spacing)
+        return bool(np.abs(axes.T @ axes - np.eye(3)).max() > 1e-3)
+
+    @property
+    def is_magnitude(self) -> bool:
+        """Whether no voxel is negative, so that a negative one in a result of this volume would be wrong."""
+        return bool(self.voxels.min() >= 0)
+
+    def ras_bounds(self) -> np.ndarray:
+        """Return ``[lowest R, A, S; highest R, A, S]`` in mm of the box that the voxels (not their centres) fill."""
+        ends = [(-0.5, size - 0.5) for size in self.dimensions]
+        corners = np.array([(*corner, 1.0) for corner in itertools.product(*ends)]) @ self.ijk_to_ras.T
+        return np.stack([corners[:, :3].min(axis=0), corners[:, :3].max(axis=0)])
+
+    def cropped(self, first: tuple[int, int, int], last: tuple[int, int, int]) -> Volume:
+        """Return the voxels from index ``first`` up to, not including, ``last`` (both i, j, k), in the same place."""
+        box = tuple(slice(low, high) for low, high in zip(reversed(first), reversed(last)))
+        matrix = self.ijk_to_ras.copy()
+        matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
+        return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
+
+    def box_of_region(self, region: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return ``(first, last)``, the index box (last excluded) of all voxels that a box in RAS mm touches.
+
+        Args:
+            region: R, A, S of one corner and R, A, S of the opposite one, in mm.
+
+        Raises:
+            InputError: the region does not touch the volume.
+        """
+        low, high = np.minimum(region[:3], region[3:]), np.maximum(region[:3], region[3:])
+        corners = np.array([(*corner, 1.0) for corner in itertools.product(*zip(low, high))])
+        indices = corners @ np.linalg.inv(self.ijk_to_ras).T
+        tolerance = 1e-6
+        first = np.floor(indices[:, :3].min(axis=0) + 0.5 + tolerance).clip(0, self.dimensions).astype(int)
+        last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).clip(0, self.dimensions).astype(int)
+        if (last <= first).any():
+            raise InputError("The region does not touch the volume; move the region onto the image.")
+        return tuple(int(v) for v in first), tuple(int(v) for v in last)
+
+
+def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:
+    """Return the IJK to RAS matrix of the grid whose voxels tile the old box, ``factors`` to one along i, j and k.
+
+    The new spacing is old / factor, and voxel 0's centre moves by (1 / factor - 1) / 2 old voxels along each axis.
+    Factors below 1 give the coarser grid that a degradation makes.
+    """
+    scale = 1.0 / np.asarray(factors, dtype=float)
+    matrix = np.array(ijk_to_ras, dtype=np.float64)
+    matrix[:3, 3] += matrix[:3, :3] @ ((scale - 1) / 2)
+    matrix[:3, :3] *= scale
+    return matrix

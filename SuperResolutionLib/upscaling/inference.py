@@ -1,0 +1,170 @@
+"""A network over slices: tiles with an exact halo, empty borders skipped, smaller tiles when memory runs out."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Callable
+
+import torch
+
+from ..models.devices import is_out_of_memory
+
+SMALLEST_TILE = 64
+
+
+@dataclass
+class SliceInference:
+    """Runs a network on slices, equal to running it on each whole slice.
+
+    Args:
+        network: maps ``(N, 1, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
+        device: where to run. precision: float32, or a half type for the convolutions.
+        tile: largest side of a tile in coarse pixels, its halo not counted.
+        ensemble: average the eight flips and quarter turns, which also gives their standard deviation.
+        empty: the value of voxels outside the patient where it is exactly constant, else None. Rows and columns that
+            hold nothing else take the network's answer to an empty slice, which is computed once.
+        on_tile: called after each tile; may raise to stop.
+
+    Attributes:
+        tiles: tiles run so far. warnings: what memory forced it to change, in words.
+    """
+
+    network: torch.nn.Module
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    tile: int = 256
+    ensemble: bool = False
+    empty: float | None = None
+    on_tile: Callable[[], None] = lambda: None
+    tiles: int = 0
+    warnings: list[str] = field(default_factory=list)
+    _empty_answers: dict[torch.Size, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._place(self.device, self.precision)
+
+    def _place(self, device: torch.device, precision: torch.dtype) -> None:
+        self.device, self.precision = device, precision
+        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def __call__(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the upscaled slices and the ensemble's standard deviation (zeros without an ensemble).
+
+        Args:
+            slices: ``(N, 1, H, W)`` float32 on the CPU, normalised.
+
+        Returns:
+            Two ``(N, 1, factor * H, factor * W)`` float32 tensors on the CPU.
+        """
+        if self.empty is None:
+            return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
+        filled = (slices != self.empty).any(dim=0)[0]
+        rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
+        image, spread = (part.expand(len(slices), -1, -1, -1) for part in self._answer_to_empty(slices.shape[-2:]))
+        image, spread = image.clone(), spread.clone() if self.ensemble else spread
+        if len(rows):
+            halo, factor = self.network.halo, self.network.factor
+            top, left = (max(0, int(index[0]) - halo) for index in (rows, columns))
+            bottom, right = (
+                min(size, int(index[-1]) + 1 + halo) for index, size in zip((rows, columns), slices.shape[-2:])
+            )
+            inside = self._box(slices, top, bottom, left, right)
+            for target, source in zip(self._written(image, spread), inside):
+                target[..., factor * top : factor * bottom, factor * left : factor * right] = source
+        return image, spread
+
+    def _answer_to_empty(self, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the answer to a slice of ``empty`` alone: a border as wide as the halo around one repeated voxel."""
+        if shape not in self._empty_answers:
+            halo, factor = self.network.halo, self.network.factor
+            small = [min(size, 2 * halo + 1) for size in shape]
+            answer = self._box(torch.full((1, 1, *small), self.empty), 0, small[0], 0, small[1])
+            rows, columns = (
+                torch.cat(
+                    [torch.arange(halo), torch.full((size - 2 * halo,), halo), torch.arange(halo + 1, 2 * halo + 1)]
+                )
+                if size > 2 * halo
+                else torch.arange(size)
+                for size in shape
+            )
+            rows, columns = ((factor * index[:, None] + torch.arange(factor)).ravel() for index in (rows, columns))
+            self._empty_answers[shape] = tuple(part[:, :, rows][..., columns] for part in answer)
+        return self._empty_answers[shape]
+
+    def _box(
+        self, slices: torch.Tensor, top: int, bottom: int, left: int, right: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the fine pixels of a box of coarse ones; the slices around the box serve as halo."""
+        while True:
+            try:
+                return self._tiled_box(slices, top, bottom, left, right)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._save_memory(max(bottom - top, right - left), error)
+
+    def _save_memory(self, side: int, error: RuntimeError) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if min(self.tile, side) > SMALLEST_TILE:
+            self.tile = max(SMALLEST_TILE, min(self.tile, side) // 2)
+            self.warnings.append(f"Memory ran out on {self.device}; tiles were made smaller ({self.tile} voxels).")
+        elif self.device.type != "cpu":
+            self.warnings.append(f"Memory ran out on {self.device} even with small tiles; the CPU went on.")
+            self._place(torch.device("cpu"), torch.float32)
+        else:
+            raise error
+
+    def _tiled_box(
+        self, slices: torch.Tensor, top: int, bottom: int, left: int, right: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        factor, halo, tile = self.network.factor, self.network.halo, self.tile
+        shape = (len(slices), 1, factor * (bottom - top), factor * (right - left))
+        image = torch.empty(shape)
+        spread = torch.zeros(shape if self.ensemble else ()).expand(shape)
+        for y in range(top, bottom, tile):
+            for x in range(left, right, tile):
+                end_y, end_x = min(bottom, y + tile), min(right, x + tile)
+                first_y, first_x = max(0, y - halo), max(0, x - halo)
+                answer = self._run(slices[..., first_y : end_y + halo, first_x : end_x + halo])
+                inner = (
+                    slice(factor * (y - first_y), factor * (end_y - first_y)),
+                    slice(factor * (x - first_x), factor * (end_x - first_x)),
+                )
+                outer = (
+                    slice(factor * (y - top), factor * (end_y - top)),
+                    slice(factor * (x - left), factor * (end_x - left)),
+                )
+                for target, source in zip(self._written(image, spread), answer):
+                    target[(..., *outer)] = source[(..., *inner)]
+                self.tiles += 1
+                self.on_tile()
+        return image, spread
+
+    def _written(self, image: torch.Tensor, spread: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what a result is written into: without an ensemble the spread is one zero, seen everywhere."""
+        return (image, spread) if self.ensemble else (image,)
+
+    def _run(self, tile: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        tile = tile.to(self.device)
+        if not self.ensemble:
+            answer = self._answer(tile)
+            return answer.cpu(), torch.zeros((), dtype=answer.dtype).expand(answer.shape)
+        total = squares = 0
+        for turns in range(4):
+            for flipped in (False, True):
+                turned = torch.rot90(tile.flip(-1) if flipped else tile, turns, (-2, -1))
+                answer = torch.rot90(self._answer(turned), -turns, (-2, -1))
+                answer = answer.flip(-1) if flipped else answer
+                total, squares = total + answer, squares + answer**2
+        mean = total / 8
+        return mean.cpu(), (squares / 8 - mean**2).clamp(min=0).sqrt().cpu()
+
+    def _answer(self, tile: torch.Tensor) -> torch.Tensor:
+        tile = tile.contiguous(memory_format=torch.channels_last)
+        if self.precision == torch.float32:
+            return self._placed(tile)
+        with torch.autocast(self.device.type, self.precision):
+            return self._placed(tile).float()

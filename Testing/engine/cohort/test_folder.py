@@ -1,0 +1,301 @@
+"""A folder of volumes: what is found, where results go, that one failure stops nothing, and what resuming skips."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from pydicom.data import get_testdata_file
+
+from SuperResolutionLib.cohort.folder import find_volumes, fingerprint, upscale_folder
+from SuperResolutionLib.cohort.summary import format_summary
+from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.files.volumes import image_from_volume, read_volume, write_volume
+from SuperResolutionLib.geometry.volume import refined_matrix
+from SuperResolutionLib.upscaling.plan import UpscaleRequest
+
+TWICE = UpscaleRequest(factor=2, quality="fast", device="cpu")
+
+
+@pytest.fixture
+def cohort(tmp_path, make_phantom, write_series):
+    """Two subjects with a .nii.gz and a .nrrd, a DICOM folder, a damaged file, and files that are no volumes."""
+    root = tmp_path / "in"
+    for number, name in enumerate(("sub-1/anat/t1.nii.gz", "sub-2/T2 à.nrrd")):
+        path = root / name
+        path.parent.mkdir(parents=True)
+        write_volume(make_phantom((2, 20 + number, 24)), path)
+    (root / "sub-1" / "anat" / "broken.nrrd").write_text("not an image")
+    (root / "sub-1" / "notes.txt").write_text("hello")
+    (root / "sub-1" / "._t1.nii.gz").write_bytes(b"a resource fork")
+    sitk.WriteImage(sitk.Image(8, 8, sitk.sitkUInt8), str(root / "figure.png"))
+    write_series(root / "sub-2" / "series 7", ["0", "1"])
+    return root
+
+
+def states(outcomes):
+    return {outcome.name: outcome.state for outcome in outcomes}
+
+
+def tree(folder: Path) -> dict:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+# ---------------------------------------------------------------- what is found
+
+
+def test_volumes_are_found_at_any_depth_and_keep_their_folder_and_name(cohort, tmp_path):
+    out = tmp_path / "out"
+    found = {volume.name: volume.output.relative_to(out.resolve()).as_posix() for volume in find_volumes(cohort, out)}
+    assert found == {
+        "sub-1/anat/broken.nrrd": "sub-1/anat/broken.nrrd",
+        "sub-1/anat/t1.nii.gz": "sub-1/anat/t1.nii.gz",
+        "sub-2/T2 à.nrrd": "sub-2/T2 à.nrrd",
+        "sub-2/series 7": "sub-2/series 7.nrrd",
+    }
+
+
+def test_a_folder_that_is_a_series_itself_is_one_volume(cohort, tmp_path):
+    (volume,) = find_volumes(cohort / "sub-2" / "series 7", tmp_path / "out")
+    assert (volume.name, volume.output.name) == ("series 7", "series 7.nrrd")
+
+
+@pytest.fixture
+def two_series(tmp_path):
+    """A flat folder with the images of two DICOM series, 3 and 2 slices, and a DICOMDIR."""
+    folder = tmp_path / "in" / "study"
+    folder.mkdir(parents=True)
+    for series, slices in ((3, 3), (4, 2)):
+        for number in range(slices):
+            data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+            data.SeriesInstanceUID, data.SeriesNumber, data.SeriesDescription = f"1.2.{series}", series, "t1/tra *"
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{series}.{number}"
+            data.ImagePositionPatient = [-10, -10, 2.0 * number]
+            data.save_as(folder / f"{series}{number}.dcm")
+    directory = get_testdata_file("DICOMDIR")
+    shutil.copy(directory, folder / "DICOMDIR")
+    shutil.copy(directory, folder.parent / "DICOMDIR-of-all")
+    return folder
+
+
+def test_each_series_of_a_flat_folder_is_a_volume_and_a_dicom_directory_is_none(two_series, tmp_path):
+    outcomes = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE)
+    assert states(outcomes) == {"study/3_t1_tra": "done", "study/4_t1_tra": "done"}
+    sizes = [read_volume(tmp_path / "out" / "study" / f"{n}_t1_tra.nrrd").dimensions for n in (3, 4)]
+    assert sizes == [(128, 128, 3), (128, 128, 2)]
+    data = pydicom.dcmread(two_series / "41.dcm")
+    data.PatientComments = "changed"
+    data.save_as(two_series / "41.dcm")
+    again = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE, resume=True)
+    assert states(again) == {"study/3_t1_tra": "skipped", "study/4_t1_tra": "done"}
+
+
+def test_series_of_one_number_and_description_are_told_apart(two_series, tmp_path):
+    for path in two_series.glob("4*.dcm"):
+        data = pydicom.dcmread(path)
+        data.SeriesNumber = 3
+        data.save_as(path)
+    names = [volume.name for volume in find_volumes(two_series, tmp_path / "out")]
+    assert names == ["3_t1_tra_3", "3_t1_tra_4"]
+
+
+def test_an_output_folder_inside_the_input_folder_is_not_searched(cohort):
+    before = find_volumes(cohort, cohort / "out")
+    write_volume(read_volume(cohort / "sub-2" / "T2 à.nrrd"), cohort / "figure.nrrd")
+    (cohort / "out").mkdir()
+    shutil.move(cohort / "figure.nrrd", cohort / "out" / "result.nrrd")
+    assert find_volumes(cohort, cohort / "out") == before
+
+
+def test_results_of_one_name_get_names_of_their_own(tmp_path, phantom):
+    (tmp_path / "in").mkdir()
+    for name in ("x.nrrd", "x.nhdr", "x.mhd", "x.mha"):
+        sitk.WriteImage(image_from_volume(phantom), str(tmp_path / "in" / name))
+    outputs = {volume.name: volume.output.name for volume in find_volumes(tmp_path / "in", tmp_path / "out")}
+    assert outputs["x.nrrd"] == "x.nrrd" and outputs["x.mha"] == "x.mha"
+    assert len(set(outputs.values())) == 4
+
+
+@pytest.mark.parametrize("output", ["in", ".", "in/../in"])
+def test_results_may_not_land_among_the_inputs(cohort, tmp_path, output):
+    with pytest.raises(InputError, match="holds the inputs"):
+        find_volumes(cohort, tmp_path / output)
+
+
+def test_folders_without_volumes_are_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    for folder, reason in (("in", "no volumes"), ("absent", "no folder")):
+        with pytest.raises(InputError, match=reason):
+            upscale_folder(tmp_path / folder, tmp_path / "out", TWICE)
+    assert not (tmp_path / "out").exists()
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def test_a_failure_does_not_stop_the_rest_and_everything_is_summed_up(cohort, tmp_path):
+    before, out, ended = tree(cohort), tmp_path / "out", []
+    outcomes = upscale_folder(cohort, out, TWICE, finished=lambda *end: ended.append(end))
+    assert states(outcomes) == {
+        "sub-1/anat/broken.nrrd": "failed",
+        "sub-1/anat/t1.nii.gz": "done",
+        "sub-2/T2 à.nrrd": "done",
+        "sub-2/series 7": "done",
+    }
+    assert "not an image" in outcomes[0].message and not outcomes[0].trace
+    assert tree(cohort) == before
+    results = ["sub-1/anat/t1.nii.gz", "sub-2/T2 à.nrrd", "sub-2/series 7.nrrd"]
+    assert set(tree(out)) == {"summary.csv", *results, *(f"{name}.json" for name in results)}
+    for name in ("sub-1/anat/t1.nii.gz", "sub-2/T2 à.nrrd"):
+        coarse, fine = read_volume(cohort / name), read_volume(out / name)
+        np.testing.assert_allclose(fine.ijk_to_ras, refined_matrix(coarse.ijk_to_ras, (2, 2, 1)), atol=1e-5)
+        assert json.loads((out / f"{name}.json").read_text(encoding="utf-8"))["factors_ijk"] == [2, 2, 1]
+    assert [(number, total) for number, total, _ in ended] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    with open(out / "summary.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == ["failed", "done", "done", "done"]
+    assert (rows[1]["size"], rows[0]["message"]) == ("48x40x2", outcomes[0].message)
+    assert format_summary(outcomes).splitlines()[-1] == "4 volumes: 3 done, 1 failed"
+
+
+def test_a_fault_of_ours_keeps_its_traceback_and_stops_nothing_either(cohort, tmp_path, monkeypatch):
+    def fail_on_nrrd(source, *arguments, **options):
+        if source.suffix == ".nrrd":
+            raise ZeroDivisionError("ours")
+        return original(source, *arguments, **options)
+
+    import SuperResolutionLib.upscaling.file_to_file as file_upscaling
+
+    original = file_upscaling.upscale_file
+    monkeypatch.setattr(file_upscaling, "upscale_file", fail_on_nrrd)
+    outcomes = upscale_folder(cohort, tmp_path / "out", TWICE)
+    assert [outcome.state for outcome in outcomes] == ["failed", "done", "failed", "done"]
+    assert outcomes[2].message == "ZeroDivisionError: ours" and "fail_on_nrrd" in outcomes[2].trace
+
+
+def test_a_cancelled_run_keeps_what_is_done_and_nothing_half_written(cohort, tmp_path):
+    seen = []
+    outcomes = upscale_folder(
+        cohort, tmp_path / "out", TWICE, progress=lambda *step: seen.append(step), cancelled=lambda: len(seen) > 4
+    )
+    assert list(states(outcomes).values()) == ["failed", "done", "cancelled", "cancelled"]
+    assert sorted(tree(tmp_path / "out")) == ["sub-1/anat/t1.nii.gz", "sub-1/anat/t1.nii.gz.json", "summary.csv"]
+    again = upscale_folder(cohort, tmp_path / "out", TWICE, resume=True)
+    assert list(states(again).values()) == ["failed", "skipped", "done", "done"]
+
+
+def test_what_was_added_and_the_ensembles_sd_lie_beside_each_result(tmp_path, phantom):
+    (tmp_path / "in").mkdir()
+    write_volume(phantom.cropped((0, 0, 0), (20, 20, 1)), tmp_path / "in" / "a.nrrd")
+    request = UpscaleRequest(factor=2, quality="fast", device="cpu", uncertainty=True)
+    upscale_folder(tmp_path / "in", tmp_path / "out", request, added=True)
+    spread, added = (read_volume(tmp_path / "out" / f"a.nrrd.{kind}.nrrd") for kind in ("uncertainty", "added"))
+    assert spread.dimensions == added.dimensions == (40, 40, 1)
+    assert spread.voxels.max() > 0 > added.voxels.min()
+    for kind in ("uncertainty", "added"):
+        (tmp_path / "out" / f"a.nrrd.{kind}.nrrd").unlink()
+        outcomes = upscale_folder(tmp_path / "in", tmp_path / "out", request, added=True, resume=True)
+        assert [outcome.state for outcome in outcomes] == ["done"]
+
+
+# ---------------------------------------------------------------- what resuming skips
+
+
+@pytest.fixture
+def one(tmp_path, phantom):
+    """A folder with one volume, and the function that resumes it and returns the volume's state."""
+    (tmp_path / "in").mkdir()
+    write_volume(phantom.cropped((0, 0, 0), (20, 22, 1)), tmp_path / "in" / "a.nrrd")
+
+    def resume(request=TWICE):
+        (outcome,) = upscale_folder(tmp_path / "in", tmp_path / "out", request, resume=True)
+        return outcome.state
+
+    assert resume() == "done"
+    return resume
+
+
+def test_a_result_of_the_same_input_and_options_is_skipped_and_not_touched(one, tmp_path):
+    before = tree(tmp_path / "out")
+    shutil.copy(tmp_path / "in" / "a.nrrd", tmp_path / "copy.nrrd")
+    shutil.move(tmp_path / "copy.nrrd", tmp_path / "in" / "a.nrrd")  # a new date, the same bytes
+    assert one() == "skipped"
+    after = tree(tmp_path / "out")
+    assert {n: after[n] for n in after if n != "summary.csv"} == {n: before[n] for n in before if n != "summary.csv"}
+
+
+def test_another_device_is_no_reason_to_do_it_again(one):
+    assert one(UpscaleRequest(factor=2, quality="fast", device="auto")) == "skipped"
+
+
+def test_other_options_are(one):
+    assert one(UpscaleRequest(factor=4, quality="fast", device="cpu")) == "done"
+    assert one(UpscaleRequest(factor=4, quality="fast", device="cpu")) == "skipped"
+    assert one() == "done"
+
+
+def test_another_input_is(one, tmp_path, phantom):
+    write_volume(phantom.cropped((1, 1, 1), (21, 23, 2)), tmp_path / "in" / "a.nrrd")
+    assert one() == "done"
+    assert one() == "skipped"
+
+
+@pytest.mark.parametrize("spoil", ["no result", "cut result", "no report", "damaged report", "old report"])
+def test_a_result_that_is_not_whole_is(one, tmp_path, spoil):
+    result, report = tmp_path / "out" / "a.nrrd", tmp_path / "out" / "a.nrrd.json"
+    whole = tree(tmp_path / "out")
+    if spoil == "no result":
+        result.unlink()
+    elif spoil == "cut result":
+        result.write_bytes(result.read_bytes()[:-50])
+    elif spoil == "no report":
+        report.unlink()
+    elif spoil == "damaged report":
+        report.write_text(report.read_text()[:100])
+    else:
+        report.write_text(json.dumps({k: v for k, v in json.loads(report.read_text()).items() if k != "fingerprint"}))
+    assert one() == "done"
+    assert result.read_bytes() == whole["a.nrrd"]
+
+
+def test_a_model_folder_with_new_weights_is(one, tmp_path, write_bundle):
+    bundle = write_bundle("mine")
+    request = UpscaleRequest(factor=2, model=str(bundle), device="cpu")
+    assert (one(request), one(request)) == ("done", "skipped")
+    shutil.rmtree(bundle)
+    assert write_bundle("mine", arguments={"width": 6, "blocks": 1}) == bundle
+    assert one(request) == "done"
+
+
+def test_the_voxels_beside_a_header_count_as_input(tmp_path, phantom):
+    sitk.WriteImage(image_from_volume(phantom), str(tmp_path / "a.mhd"))
+    before = fingerprint(tmp_path / "a.mhd", TWICE)
+    raw = tmp_path / "a.raw" if (tmp_path / "a.raw").exists() else tmp_path / "a.zraw"
+    raw.write_bytes(raw.read_bytes()[:-1] + b"\x07")
+    assert fingerprint(tmp_path / "a.mhd", TWICE) != before
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [({"workers": 0}, "workers"), ({"request": UpscaleRequest(model="no-such-model")}, "no model")],
+    ids=["no worker", "no model"],
+)
+def test_bad_wishes_are_refused_before_anything_is_written(cohort, tmp_path, options, reason):
+    with pytest.raises(InputError, match=reason):
+        upscale_folder(cohort, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_workers_without_dask_are_refused_in_one_sentence(cohort, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match="pip install"):
+        upscale_folder(cohort, tmp_path / "out", TWICE, workers=2)

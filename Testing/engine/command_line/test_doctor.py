@@ -1,0 +1,44 @@
+"""What the doctor says of packages that are not there, or not whole."""
+
+import pytest
+
+from SuperResolutionLib.command_line import doctor
+
+
+@pytest.fixture
+def findings(tmp_path, monkeypatch):
+    """A function that returns the doctor's finding on a package that consists of these files, by its name."""
+
+    def find(name, **files):
+        for file, content in files.items():
+            path = tmp_path / name / f"{file}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(doctor, "PACKAGES", (name,))
+        return {finding.subject: finding for finding in doctor.check_installation()}[name]
+
+    return find
+
+
+def test_a_package_that_is_missing_is_at_fault(findings):
+    finding = findings("surely_missing")
+    assert not finding.healthy
+    assert "ModuleNotFoundError" in finding.text and "install it again" in finding.text
+
+
+def test_a_package_whose_binary_does_not_load_is_at_fault_in_one_line(findings):
+    finding = findings("surely_broken", __init__="raise OSError('[WinError 206] too long\\nand much more')")
+    assert not finding.healthy
+    assert finding.text == "cannot be imported (OSError: [WinError 206] too long); install it again"
+
+
+def test_a_folder_that_a_broken_installation_left_behind_is_at_fault(findings):
+    finding = findings("surely_empty", leftover="")
+    assert not finding.healthy
+    assert finding.text == "its files are incomplete; install it again"
+
+
+def test_a_package_that_works_is_well_with_its_version(findings):
+    finding = findings("surely_whole", __init__="__version__ = '3.1'")
+    assert finding.healthy and finding.text == "3.1"

@@ -1,0 +1,312 @@
+"""New slices: where they lie, that the acquired ones are kept, and what cannot go wrong on the way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from SuperResolutionLib.acquisition.slice_profile import slice_profile_weights, thick_slices
+from SuperResolutionLib.errors import Cancelled, InputError
+from SuperResolutionLib.geometry.interpolation import interpolate
+from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.networks.__init__ import NETWORKS, ThroughPlaneNet, cubic_rows, row_places
+from SuperResolutionLib.upscaling import through_slices as through_plane
+from SuperResolutionLib.upscaling.adaptation import adapt
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
+
+TINY = {"width": 8, "blocks": 1}
+
+
+@pytest.fixture
+def untrained(write_bundle):
+    """A model folder whose network was never trained: what it gives must be in the right place all the same."""
+    return str(write_bundle("tiny", 8, "ThroughPlaneNet", TINY, axes="through the slices"))
+
+
+@pytest.fixture
+def cubic(write_bundle):
+    """A model folder whose network adds nothing to cubic interpolation."""
+    state = NETWORKS["ThroughPlaneNet"](**TINY).state_dict()
+    state["row_weights.4.weight"].zero_()
+    state["row_weights.4.bias"].zero_()
+    return str(
+        write_bundle("cubic", 8, "ThroughPlaneNet", TINY, weights={"fidelity": state}, axes="through the slices")
+    )
+
+
+@pytest.fixture(scope="module")
+def sharp() -> Volume:
+    """An isotropic volume of blobs, 48 x 40 x 36, float32 in [0, 1000], and nothing at its borders."""
+    random = np.random.default_rng(5)
+    k, j, i = np.indices((36, 40, 48), dtype=np.float32)
+    voxels = np.zeros((36, 40, 48), np.float32)
+    for _ in range(40):
+        centre, width = random.uniform((8, 8, 8), (28, 32, 40)), random.uniform(1.2, 4)
+        distance = (k - centre[0]) ** 2 + (j - centre[1]) ** 2 + (i - centre[2]) ** 2
+        voxels += np.exp(-distance / (2 * width**2))
+    return Volume(1000 * voxels / voxels.max(), np.diag([1.0, 1.0, 1.0, 1.0]), "MR")
+
+
+def thick(volume, spacing, thickness=1.0):
+    """Return the volume averaged along k into slices ``spacing`` voxels apart."""
+    weights = slice_profile_weights(volume.voxels.shape[0], spacing, thickness * spacing).float().numpy()
+    matrix = volume.ijk_to_ras.copy()
+    matrix[:3, 3] += matrix[:3, 2] * (spacing - 1) / 2
+    matrix[:3, 2] *= spacing
+    return Volume(np.tensordot(weights, volume.voxels, 1), matrix, "MR")
+
+
+def centroid(volume):
+    weights = volume.voxels.astype(float)
+    index = [(np.indices(weights.shape)[axis] * weights).sum() / weights.sum() for axis in (2, 1, 0)]
+    return volume.ijk_to_ras[:3, :3] @ index + volume.ijk_to_ras[:3, 3]
+
+
+@settings(max_examples=12)
+@given(factor=st.sampled_from([(1, 1, 2), (1, 1, 3), (1, 4, 1), (3, 1, 1), (1, 1, 7)]), oblique=st.booleans())
+def test_new_slices_fill_the_box_of_the_old_ones(untrained, phantom, oblique_phantom, factor, oblique):
+    volume = oblique_phantom if oblique else phantom
+    result = upscale(volume, UpscaleRequest(factor=factor, model=untrained)).volume
+    assert result.dimensions == tuple(np.multiply(volume.dimensions, factor))
+    np.testing.assert_allclose(result.ras_bounds(), volume.ras_bounds(), atol=1e-6)
+    assert result.voxels.dtype == volume.voxels.dtype
+
+
+@pytest.mark.parametrize("wish", [{"isotropic": True}, {"spacing": (1, 1, 0.7)}, {"spacing": (1.3, 1.3, 1.3)}], ids=str)
+def test_a_target_spacing_is_met_exactly_about_the_same_centre(untrained, phantom, wish):
+    volume = replace(phantom, ijk_to_ras=np.diag([1.0, 1.0, 3.7, 1.0]))
+    result = upscale(volume, UpscaleRequest(factor=None, model=untrained, **wish)).volume
+    wanted = wish.get("spacing", (1, 1, 1))
+    np.testing.assert_allclose(result.spacing, wanted, rtol=1e-9)
+    np.testing.assert_allclose(result.ras_bounds().mean(axis=0), volume.ras_bounds().mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["cubic", None])
+@pytest.mark.parametrize("spacing", [2, 3, 4])
+def test_what_lies_between_slices_stays_in_its_place(sharp, cubic, model, spacing):
+    request = UpscaleRequest(factor=(1, 1, spacing), model=cubic if model else None, consistency=model is None)
+    result = upscale(thick(sharp, spacing), request).volume
+    np.testing.assert_allclose(centroid(result), centroid(sharp), atol=0.05)
+
+
+def test_the_shipped_model_beats_b_spline_interpolation_on_what_it_never_saw(sharp):
+    coarse = thick(sharp, 4)
+    ours = upscale(coarse, UpscaleRequest(factor=(1, 1, 4))).volume.voxels
+    spline = interpolate(coarse, (1, 1, 4)).voxels
+    errors = [np.square(image - sharp.voxels).mean() for image in (ours, spline)]
+    assert errors[0] < 0.8 * errors[1]
+
+
+@pytest.mark.parametrize("thickness", [0.7, 1.0, 1.3])
+def test_the_result_averaged_over_the_slices_gives_the_slices_again(sharp, untrained, thickness):
+    coarse = thick(sharp, 4, thickness)
+    request = UpscaleRequest(factor=(1, 1, 4), model=untrained, thickness=4 * thickness, output_type="float")
+    result = upscale(coarse, request)
+    weights = slice_profile_weights(36, 4, 4 * thickness).float().numpy()
+    again = np.tensordot(weights, result.volume.voxels, 1)
+    span = np.subtract(*np.percentile(coarse.voxels, [99.5, 0.5]))
+    deviation = np.sqrt(np.square(again - coarse.voxels).mean()) / span
+    report = result.report["through_plane"]
+    assert deviation < (0.005 if thickness < 1.2 else 0.01)
+    assert report["data_consistency"]["residual_percent"] == pytest.approx(100 * deviation, abs=0.1)
+    assert report["thickness_mm"] == pytest.approx(4 * thickness) and report["thickness_from"] == "the request"
+    free = upscale(coarse, replace(request, consistency=False)).report["through_plane"]["data_consistency"]
+    assert free["residual_percent"] > 2 * report["data_consistency"]["residual_percent"] and not free["held"]
+
+
+def test_a_region_equals_the_same_voxels_of_the_whole(phantom, untrained):
+    whole = upscale(phantom, UpscaleRequest(factor=(1, 1, 3), model=untrained, output_type="float")).volume
+    box = ((9, 12, 1), (20, 15, 4))
+    part = upscale(phantom, UpscaleRequest(factor=(1, 1, 3), model=untrained, output_type="float", box=box)).volume
+    np.testing.assert_allclose(part.voxels, whole.voxels[3:12, 12:15, 9:20], atol=0.2)
+    corner = whole.ijk_to_ras @ [9, 12, 3, 1]
+    np.testing.assert_allclose(part.ijk_to_ras[:, 3], corner, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 1, 0), (1, 2, 0)])
+def test_sagittal_and_coronal_stacks_give_what_axial_ones_give(sharp, untrained, order):
+    coarse = thick(sharp, 3)
+    columns = [2 - axis for axis in reversed(order)]
+    turned = Volume(coarse.voxels.transpose(order), coarse.ijk_to_ras[:, [*columns, 3]], "MR")
+    request = UpscaleRequest(factor=None, isotropic=True, model=untrained)
+    result, expected = (upscale(volume, request).volume for volume in (turned, coarse))
+    np.testing.assert_allclose(result.voxels, expected.voxels.transpose(order), atol=2e-2)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_stacks_of_a_few_slices_are_served(make_phantom, count):
+    volume = make_phantom((count, 30, 34))
+    result = upscale(volume, UpscaleRequest(factor=None, isotropic=True)).volume
+    assert result.dimensions == (34, 30, 3 * count)
+    ends = [np.abs(result.voxels[end].astype(float) - volume.voxels[end]).mean() for end in (0, -1)]
+    assert max(ends) < 0.1 * volume.voxels.max()
+
+
+def test_fewer_new_slices_than_the_plane_is_fine_are_averages_of_finer_ones(sharp, cubic):
+    coarse = thick(sharp, 6)
+    request = {"model": cubic, "output_type": "float", "consistency": False}
+    two, six = (upscale(coarse, UpscaleRequest(factor=(1, 1, n), **request)).volume for n in (2, 6))
+    assert two.dimensions[2] == 12
+    averaged = six.voxels.reshape(12, 3, *six.voxels.shape[1:]).mean(axis=1)
+    assert np.abs(two.voxels - averaged).max() < 0.06 * sharp.voxels.max()
+
+
+def test_the_slice_plane_and_new_slices_are_refined_together(oblique_phantom, write_bundle, untrained):
+    request = UpscaleRequest(factor=(2, 2, 2), quality="fast")
+    result = upscale(oblique_phantom, request)
+    assert result.volume.dimensions == tuple(2 * size for size in oblique_phantom.dimensions)
+    np.testing.assert_allclose(result.volume.ras_bounds(), oblique_phantom.ras_bounds(), atol=1e-6)
+    assert result.report["model"] == "mri-x2-compact and mri-through-plane"
+    assert result.report["factors_ijk"] == [2, 2, 2] and result.report["slices"] == 5
+    box = ((10, 12, 1), (16, 20, 3))
+    part = upscale(oblique_phantom, replace(request, box=box)).volume
+    difference = part.voxels.astype(int) - result.volume.voxels[2:6, 24:40, 20:32]
+    assert np.abs(difference).max() <= 0.01 * oblique_phantom.voxels.max()
+
+
+def test_the_ensemble_tells_how_much_its_answers_differ(phantom, untrained):
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, output_type="float", uncertainty=True)
+    result = upscale(phantom, request)
+    assert result.uncertainty.dimensions == result.volume.dimensions
+    assert 0 < result.uncertainty.voxels.max() < phantom.voxels.max()
+    assert (result.uncertainty.voxels >= 0).all()
+
+
+def test_an_ensemble_of_a_mirrored_stack_is_the_mirrored_ensemble(sharp, untrained):
+    coarse = thick(sharp, 3)
+    mirrored = replace(coarse, voxels=coarse.voxels[::-1])
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, quality="best")
+    results = [upscale(volume, request).volume.voxels for volume in (coarse, mirrored)]
+    np.testing.assert_allclose(results[0], results[1][::-1], atol=0.5)
+
+
+def test_air_around_the_patient_stays_what_it_is(phantom, untrained):
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, consistency=False)
+    padded = np.pad(phantom.voxels, ((0, 0), (20, 20), (20, 20)))
+    result = upscale(replace(phantom, voxels=padded), request).volume.voxels
+    assert (result[:, :10] == 0).all() and (result[:, :, -10:] == 0).all()
+
+
+def test_slices_too_far_apart_for_the_training_are_named(make_phantom, untrained):
+    volume = make_phantom((4, 24, 24), matrix=np.diag([0.5, 0.5, 6.0, 1.0]))
+    report = upscale(volume, UpscaleRequest(factor=None, isotropic=True, model=untrained)).report
+    assert any("12.0 pixels apart" in warning for warning in report["warnings"])
+
+
+def test_a_cancelled_run_stops_within_a_batch(phantom, untrained, monkeypatch):
+    monkeypatch.setitem(through_plane.PIXELS_AT_ONCE, "cpu", 400)
+    calls = []
+    with pytest.raises(Cancelled):
+        upscale(
+            phantom,
+            UpscaleRequest(factor=(1, 1, 3), model=untrained),
+            progress=lambda *step: calls.append(step),
+            cancelled=lambda: len(calls) > 3,
+        )
+    assert len(calls) <= 6 and calls[-1][1] == 84
+
+
+def test_progress_counts_every_reformat_once(phantom, untrained):
+    calls = []
+    upscale(phantom, UpscaleRequest(factor=(1, 1, 3), model=untrained), progress=lambda *step: calls.append(step))
+    assert [done for done, _, _ in calls] == sorted(done for done, _, _ in calls)
+    assert calls[0][0] == 0 and calls[-1][:2] == (calls[-1][1], calls[0][1])
+
+
+def test_when_memory_runs_out_fewer_reformats_are_run_at_once(phantom, untrained, monkeypatch):
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained)
+    expected = upscale(phantom, request).volume.voxels
+    forward = ThroughPlaneNet.forward
+
+    def short_of_memory(self, reformats, *arguments):
+        if len(reformats) > 4:
+            raise RuntimeError("CUDA out of memory")
+        return forward(self, reformats, *arguments)
+
+    monkeypatch.setattr(ThroughPlaneNet, "forward", short_of_memory)
+    result = upscale(phantom, request)
+    np.testing.assert_allclose(result.volume.voxels, expected, atol=1)
+    assert any("fewer reformats" in warning for warning in result.report["warnings"])
+
+
+def test_columns_beyond_the_halo_and_slices_beyond_the_slice_halo_change_nothing():
+    torch.manual_seed(0)
+    network = ThroughPlaneNet(**TINY)
+    reformats = torch.rand(1, 1, 24, 60)
+    far = reformats.clone()
+    far[..., 30 + network.halo + 1 :] += 1
+    far[:, :, 12 + network.slice_halo + 1 :] += 1
+    with torch.inference_mode():
+        first, second = network(reformats, 3.0, 1.0), network(far, 3.0, 1.0)
+    torch.testing.assert_close(first[:, :, : 3 * 12, :31], second[:, :, : 3 * 12, :31])
+    assert not torch.allclose(first, second)
+
+
+@given(slices=st.integers(2, 30), spacing=st.floats(1.1, 8))
+def test_rows_lie_evenly_about_the_middle_of_the_stack(slices, spacing):
+    places = row_places(slices, spacing)
+    assert len(places) == max(1, round(slices * spacing))
+    assert float(places[0] + places[-1]) == pytest.approx(slices - 1, abs=1e-3)
+    torch.testing.assert_close(places.diff(), torch.full((len(places) - 1,), 1 / spacing), atol=1e-4, rtol=1e-4)
+    weights = cubic_rows(slices, places)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(places)))
+
+
+def test_cubic_rows_are_keys_convolution():
+    weights = cubic_rows(7, torch.tensor([3.0, 3.5]))
+    torch.testing.assert_close(weights[0], torch.eye(7)[3])
+    torch.testing.assert_close(weights[1, 2:6], torch.tensor([-0.0625, 0.5625, 0.5625, -0.0625]))
+    ramp = torch.arange(9.0)
+    places = torch.linspace(1.0, 7.0, 25)
+    torch.testing.assert_close(cubic_rows(9, places) @ ramp, places)
+
+
+def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp):
+    torch.manual_seed(0)
+    network = ThroughPlaneNet(**TINY).requires_grad_(False)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    slices = sharp.voxels[6:30] / 1000
+    steps = []
+
+    def run():
+        return adapt(
+            network, slices, (4.0, 4.0), 1.0, torch.device("cpu"), lambda *s: steps.append(s), lambda: None, 40
+        )
+
+    adapted = run()
+    images = torch.from_numpy(slices)
+    coarse = torch.stack([thick_slices(image, 0, 40, 10, 4, 1.0) for image in images])[:, None]
+
+    def error(net):
+        with torch.inference_mode():
+            return float((net(coarse, 4.0, 1.0) - images[:, None]).square().mean())
+
+    assert error(adapted) < 0.9 * error(network)
+    assert steps[0][:2] == (0, 40) and steps[-1][:2] == (40, 40)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
+    again = run()
+    for first, second in zip(adapted.parameters(), again.parameters()):
+        torch.testing.assert_close(first, second)
+
+
+def test_detail_that_the_model_does_not_have_is_refused(phantom, untrained):
+    with pytest.raises(InputError, match="set detail to 0"):
+        upscale(phantom, UpscaleRequest(factor=(1, 1, 3), model=untrained, detail=0.5))
+
+
+def test_adapting_can_be_cancelled(phantom, untrained):
+    steps = []
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, adapt=True)
+    with pytest.raises(Cancelled):
+        upscale(phantom, request, lambda *step: steps.append(step), lambda: len(steps) > 5)
+    assert steps[-1][2] == "Adapting to this scan" and len(steps) < 9
+
+
+def test_a_ct_is_upscaled_with_a_warning(make_phantom):
+    volume = make_phantom(air=-1000.0)
+    report = upscale(replace(volume, modality="CT"), UpscaleRequest(factor=(1, 1, 3))).report
+    assert any("mri-through-plane was trained on MR" in warning for warning in report["warnings"])

@@ -10,8 +10,8 @@ from SuperResolutionLib.files.volumes import read_volume
 from SuperResolutionLib.models.networks.__init__ import NETWORKS
 from SuperResolutionLib.version import VERSION
 from Training.__main__ import main
-from Training.checkpoints import read_checkpoint
-from Training.perceptual import VGG19
+from Training.losses.perceptual import VGG19
+from Training.runs.checkpoints import read_checkpoint
 
 # stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
 

@@ -25,25 +25,25 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
     # A source checkout: Slicer has put this file's folder on the path, and the engine lies beside that folder.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
-from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
-from SuperResolutionWidgets.FolderUpscaler import FolderUpscaler
-from SuperResolutionWidgets.Forecast import Forecast
-from SuperResolutionWidgets.InstallationCheck import InstallationCheck
-from SuperResolutionWidgets.Installer import Installer
-from SuperResolutionWidgets.ModelCatalog import ModelCatalog
-from SuperResolutionWidgets.NodeUpscaler import NodeUpscaler, runEngine
-from SuperResolutionWidgets.Panel import Panel
-from SuperResolutionWidgets.QtWorkerProcess import QtWorkerProcess
-from SuperResolutionWidgets.ResultPlacement import ResultPlacement
-from SuperResolutionWidgets.RunTimes import RunTimes
-from SuperResolutionWidgets.SequenceUpscaler import SequenceUpscaler
-from SuperResolutionWidgets.SlicerPackages import SlicerPackages
-from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode
-from SuperResolutionWidgets.ThickSliceSample import ThickSliceSample
-from SuperResolutionWidgets.UpscaleJob import UpscaleJob
-from SuperResolutionWidgets.VolumeNodes import firstVolumeNode
-from SuperResolutionWidgets.widgetsByParameter import widgetsByParameter
+from SuperResolutionWidgets.Forecast.AcquisitionNote import AcquisitionNote
+from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
+from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
+from SuperResolutionWidgets.Installation.Check import InstallationCheck
+from SuperResolutionWidgets.Installation.Installer import Installer
+from SuperResolutionWidgets.Installation.SlicerPackages import SlicerPackages
+from SuperResolutionWidgets.Panel.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
+from SuperResolutionWidgets.Panel.ParameterNode import SuperResolutionParameterNode
+from SuperResolutionWidgets.Panel.Sections import Panel
+from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
+from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler
+from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler, runEngine
+from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Scene.SequenceUpscaler import SequenceUpscaler
+from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample
+from SuperResolutionWidgets.Scene.VolumeNodes import firstVolumeNode
+from SuperResolutionWidgets.Worker.QtProcess import QtWorkerProcess
+from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 
 
 class SuperResolution(ScriptedLoadableModule):
@@ -94,7 +94,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             placement=ResultPlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
-            forecast=Forecast(runTimes),
+            forecast=Forecaster(runTimes),
             runTimes=runTimes,
             acquisition=AcquisitionNote(),
         )

@@ -21,7 +21,7 @@ def calls_by_name(folder: Path) -> dict[str, set[str]]:
     to which something is connected end in brackets (``clicked(bool)``).
     """
     trees = {path: _tree(path) for path in sorted(folder.rglob("*.py"))}
-    engine = (folder.parent / "SuperResolutionLib").glob("*.py")
+    engine = (folder.parent / "SuperResolutionLib").rglob("*.py")
     own = {name for tree in [*trees.values(), *map(_tree, engine)] for name in _defined(tree)}
     found: dict[str, set[str]] = {}
     for path, tree in trees.items():

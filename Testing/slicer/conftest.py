@@ -96,8 +96,8 @@ def bench(scene, tmp_path):
 @pytest.fixture
 def ready(bench, phantom):
     """An open panel with the phantom chosen, ×2, fast, on the CPU."""
-    from SuperResolutionWidgets.Purpose import Purpose
-    from SuperResolutionWidgets.Quality import Quality
+    from SuperResolutionWidgets.Panel.Purpose import Purpose
+    from SuperResolutionWidgets.Panel.Quality import Quality
 
     bench.parameters.inputVolume = phantom
     bench.parameters.purpose = Purpose.TIMES_2

@@ -4,16 +4,16 @@ import sys
 
 from pythonqt_stand_ins import StandInParameters, load_panel
 from subprocess_worker import SubprocessWorker
-from SuperResolutionWidgets.AcquisitionNote import AcquisitionNote
-from SuperResolutionWidgets.DeviceCatalog import DeviceCatalog
-from SuperResolutionWidgets.Forecast import Forecast
-from SuperResolutionWidgets.InstallError import InstallError
-from SuperResolutionWidgets.ModelCatalog import ModelCatalog
-from SuperResolutionWidgets.Panel import Panel
-from SuperResolutionWidgets.ResultPlacement import ResultPlacement
-from SuperResolutionWidgets.RunTimes import RunTimes
-from SuperResolutionWidgets.UpscaleJob import UpscaleJob
-from SuperResolutionWidgets.widgetsByParameter import widgetsByParameter
+from SuperResolutionWidgets.Forecast.AcquisitionNote import AcquisitionNote
+from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
+from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
+from SuperResolutionWidgets.Installation.InstallError import InstallError
+from SuperResolutionWidgets.Panel.DeviceCatalog import DeviceCatalog
+from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
+from SuperResolutionWidgets.Panel.Sections import Panel
+from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
+from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
 SLOW = (sys.executable, "-c", f"import time; print('{STEP}', flush=True); time.sleep(60)")
@@ -52,7 +52,7 @@ class PanelBench:
             placement=ResultPlacement(),
             models=self.models,
             devices=DeviceCatalog(self.list_gpus, lambda: "cuda", platform="linux"),
-            forecast=Forecast(run_times),
+            forecast=Forecaster(run_times),
             runTimes=run_times,
             acquisition=AcquisitionNote(),
         )

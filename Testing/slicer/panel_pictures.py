@@ -65,8 +65,8 @@ def draw(bench, width, theme):
 def running_panel(folder):
     """Return a bench in the middle of a run, all that can be chosen in sight."""
     from panel_bench import PanelBench
-    from SuperResolutionWidgets.InstallationCheck import InstallationCheck
-    from SuperResolutionWidgets.ResultPlacement import ResultPlacement
+    from SuperResolutionWidgets.Installation.Check import InstallationCheck
+    from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
 
     from SuperResolutionLib.geometry.volume import Volume
 

@@ -208,7 +208,7 @@ def declared_parameters():
     wrapper = types.ModuleType("slicer.parameterNodeWrapper")
     wrapper.parameterNodeWrapper, wrapper.WithinRange = lambda cls: cls, lambda *limits: limits
     with mock.patch.dict(sys.modules, {"slicer.parameterNodeWrapper": wrapper}):
-        from SuperResolutionWidgets.SuperResolutionParameterNode import SuperResolutionParameterNode as declared
+        from SuperResolutionWidgets.Panel.ParameterNode import SuperResolutionParameterNode as declared
 
         return {name: (hint, getattr(declared, name, None)) for name, hint in typing.get_type_hints(declared).items()}
 

@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 
-from SuperResolutionWidgets.processTree import killProcessTree
-from SuperResolutionWidgets.workerEnvironment import workerEnvironment
+from SuperResolutionWidgets.Worker.environment import workerEnvironment
+from SuperResolutionWidgets.Worker.processTree import killProcessTree
 
 
 class SubprocessWorker:

@@ -104,7 +104,7 @@ def test_the_sample_data_set_is_registered_once_slicer_has_started(module, paren
 
 
 def test_nothing_is_asked_or_installed_until_the_user_wants_it(module, monkeypatch):
-    from SuperResolutionWidgets.PythonPackages import PythonPackages
+    from SuperResolutionWidgets.Installation.PythonPackages import PythonPackages
 
     asked = []
     for name in (name for name in vars(PythonPackages) if not name.startswith("_")):
@@ -136,7 +136,7 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(slicer, "app", application, raising=False)
     monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
-    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.QtWorkerProcess"], "qt", sys.modules["qt"])
+    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.Worker.QtProcess"], "qt", sys.modules["qt"])
     monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
     monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
     monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)

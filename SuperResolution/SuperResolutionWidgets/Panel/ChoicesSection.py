@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.upscaling.plan import UpscaleRequest
+
+from ..Forecast.Prospect import Prospect
+from ..Scene.Companion import Companion
+from ..Scene.VolumeNodes import regionFromRoi, volumeFromNode
+from .Purpose import Purpose
+from .UpscaleTask import UpscaleTask
+
+
+class ChoicesSection:
+    """The upper part of the panel: what the user chooses, and what that will lead to.
+
+    Args:
+        ui: the widgets of SuperResolution.ui, by object name.
+        placement, models, devices, forecast, acquisition, regionBox: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``AcquisitionNote`` and ``RegionBox``.
+        onMoved: called when the user has changed the box of the region.
+
+    Attributes:
+        prospect: of the run that the choices lead to, None where they lead to none.
+    """
+
+    AUTOMATIC_MODEL = "Automatic"
+    TOOL_TIP_ROLE = 3
+
+    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox, onMoved):
+        self._ui = ui
+        self._placement = placement
+        self._models = models
+        self._devices = devices
+        self._forecast = forecast
+        self._acquisition = acquisition
+        self._regionBox = regionBox
+        self._onMoved = onMoved
+        self._parameters = None
+        self._listedModels: list[str] | None = None
+        self._deviceNotes: dict[str, str] = {}
+        self._shownRegion = None
+        self._addsSlices = False
+        self.prospect: Prospect | None = None
+        self._addDevices(devices.ALWAYS)
+        ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
+        ui.deviceComboBox.connect("currentIndexChanged(int)", self.onDeviceChosen)
+        ui.advancedCollapsibleButton.connect("contentsCollapsed(bool)", self.onAdvancedToggled)
+
+    @property
+    def isOpen(self) -> bool:
+        """Whether the user has the panel before the eyes."""
+        return self._parameters is not None
+
+    def setParameters(self, parameters) -> None:
+        """Show and edit these parameters from now on; None while there are none."""
+        self._parameters = parameters
+        self._listedModels = None
+        # The box of a saved scene is shown or hidden as it was saved.
+        self._shownRegion = None if parameters is None else parameters.region
+        self._regionBox.follow(self._shownRegion, self._onMoved)
+        if parameters is None:
+            self.prospect = None
+            return
+        if parameters.device not in [device.name for device in self._devices.ALWAYS]:
+            self._listAllDevices()
+
+    def refresh(self) -> None:
+        """Make the widgets agree with the parameters and with the nodes that they name."""
+        if self._parameters is None:
+            return
+        self._listModels()
+        self._select(self._ui.modelComboBox, "model", "")
+        self._select(self._ui.deviceComboBox, "device", "auto")
+        self._show(self._parameters.purpose is Purpose.SPACING, "spacing", "SpinBox")
+        self._describeModel()
+        self._describeDevice()
+        self._showRegion()
+        self._foretell()
+        self._show(self._addsSlices, "thickness", "SpinBox")
+        self._ui.adaptCheckBox.visible = self._addsSlices
+
+    def task(self) -> UpscaleTask | None:
+        """Return the run that the choices lead to, None while there are no parameters.
+
+        Raises:
+            InputError: the choices cannot be served; one sentence says why and what to do.
+        """
+        if self._parameters is None:
+            return None
+        parameters = self._parameters
+        prospect = self._prospect(volumeFromNode(parameters.inputVolume))
+        return UpscaleTask(
+            inputNode=parameters.inputVolume,
+            outputNode=parameters.outputVolume,
+            name=self._placement.nameWith(parameters.inputVolume, parameters.purpose.suffix(parameters.spacing)),
+            options=tuple(self._options(prospect)),
+            companions=self._companions(),
+            region=self._region(),
+            addsSlices=prospect.addsSlices,
+            workload=prospect.workload,
+        )
+
+    def onModelChosen(self, index: int) -> None:
+        if self._parameters is not None and self._listedModels is not None and index >= 0:
+            self._parameters.model = self._ui.modelComboBox.itemData(index)
+
+    def onDeviceChosen(self, index: int) -> None:
+        if self._parameters is not None and index >= 0:
+            self._parameters.device = self._ui.deviceComboBox.itemData(index)
+
+    def onAdvancedToggled(self, collapsed: bool) -> None:
+        if not collapsed:
+            self._listAllDevices()
+            if self._parameters is not None:
+                self._describeDevice()
+
+    def _foretell(self) -> None:
+        """Show what the result will be, or why there can be none."""
+        parameters = self._parameters
+        self.prospect, self._addsSlices = None, False
+        try:
+            volume = volumeFromNode(parameters.inputVolume)
+            prospect = self._prospect(volume)
+            note = self._acquisition.text(parameters.inputVolume, volume, parameters.asStored)
+            text = "\n".join(filter(None, [f"Result: {prospect.text()}", note]))
+            self.prospect = prospect
+        except InputError as error:
+            text = str(error)
+        self._ui.forecastLabel.text = text
+
+    def _prospect(self, volume) -> Prospect:
+        parameters = self._parameters
+        self._placement.checkOutputNode(parameters.outputVolume, parameters.inputVolume)
+        request = UpscaleRequest(
+            **parameters.purpose.request(parameters.spacing),
+            model=parameters.model or None,
+            quality=parameters.quality.value,
+            device=parameters.device,
+            region=self._region(),
+            uncertainty=parameters.uncertainty,
+        )
+        band = self._acquisition.band(parameters.inputVolume, volume)
+        acquired = band.acquired_spacing if band.zero_filled and not parameters.asStored else None
+        companions = len(self._companions())
+        prospect = self._forecast.prospect(volume, request, acquired, companions)
+        # Remembered before a thickness can be refused, which the user must be able to see and change.
+        self._addsSlices = prospect.addsSlices
+        if prospect.addsSlices and (parameters.thickness or parameters.adapt):
+            request = replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt)
+            prospect = self._forecast.prospect(volume, request, acquired, companions)
+        return prospect
+
+    def _options(self, prospect: Prospect) -> list[str]:
+        parameters = self._parameters
+        options = parameters.purpose.options(parameters.spacing)
+        options += ["--quality", parameters.quality.value, "--device", parameters.device]
+        if parameters.model:
+            options += ["--model", parameters.model]
+        model = self._chosenModel()
+        if model is not None and model.has_detail:
+            options += ["--detail", f"{parameters.detail:g}"]
+        if parameters.asStored:
+            options.append("--as-stored")
+        if prospect.addsSlices:
+            options += ["--thickness", f"{parameters.thickness:g}"] if parameters.thickness else []
+            options += ["--adapt"] if parameters.adapt else []
+        return options
+
+    def _companions(self) -> tuple[Companion, ...]:
+        return tuple(companion for companion in Companion if getattr(self._parameters, companion.value))
+
+    def _region(self):
+        roi = self._parameters.region
+        return None if roi is None else regionFromRoi(roi, self._parameters.inputVolume)
+
+    def _showRegion(self) -> None:
+        region = self._parameters.region
+        if region is not self._shownRegion:
+            self._shownRegion = region
+            if region is not None:
+                self._regionBox.show(region, self._parameters.inputVolume)
+            self._regionBox.follow(region, self._onMoved)
+
+    def _chosenModel(self):
+        parameters = self._parameters
+        return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value)
+
+    def _describeModel(self) -> None:
+        model = self._chosenModel()
+        self._ui.modelDescriptionLabel.text = "" if model is None else f"{model.name}: {model.description}"
+        self._ui.modelDescriptionLabel.visible = model is not None
+        hasDetail = model is not None and model.has_detail
+        self._show(hasDetail, "detail", "Slider")
+        self._ui.detailEndsWidget.visible = hasDetail
+        if hasDetail and self._parameters.detailModel != model.name:
+            # Each model has its own safest value; the user's holds for the model that it was set for.
+            self._parameters.detailModel = model.name
+            self._parameters.detail = model.default_detail
+
+    def _describeDevice(self) -> None:
+        note = self._deviceNotes.get(self._parameters.device, "")
+        self._ui.deviceNoteLabel.text = note
+        self._ui.deviceNoteLabel.visible = bool(note)
+
+    def _listModels(self) -> None:
+        models = self._models.models(self._parameters.purpose)
+        names = ["", *(model.name for model in models)]
+        if names == self._listedModels:
+            return
+        # Filling the list moves its selection, which is no choice of the user's.
+        self._listedModels = None
+        combo = self._ui.modelComboBox
+        combo.clear()
+        combo.addItem(self.AUTOMATIC_MODEL, "")
+        for model in models:
+            combo.addItem(model.name, model.name)
+            combo.setItemData(combo.count - 1, model.description, self.TOOL_TIP_ROLE)
+        self._listedModels = names
+
+    def _listAllDevices(self) -> None:
+        if not self._deviceNotes:
+            devices = self._devices.devices()
+            self._deviceNotes = {device.name: device.note for device in devices}
+            self._addDevices(devices[len(self._devices.ALWAYS) :])
+
+    def _addDevices(self, devices) -> None:
+        combo = self._ui.deviceComboBox
+        for device in devices:
+            combo.addItem(device.label, device.name)
+            combo.setItemData(combo.count - 1, device.note, self.TOOL_TIP_ROLE)
+
+    def _select(self, combo, parameter: str, fallback: str) -> None:
+        index = combo.findData(getattr(self._parameters, parameter))
+        if index < 0:
+            # A scene from another computer may name what is not here.
+            setattr(self._parameters, parameter, fallback)
+            index = combo.findData(fallback)
+        combo.setCurrentIndex(index)
+
+    def _show(self, visible: bool, name: str, kind: str) -> None:
+        for widget in (getattr(self._ui, f"{name}Label"), getattr(self._ui, f"{name}{kind}")):
+            widget.visible = visible

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+
+from SuperResolutionLib.errors import InputError
+
+from ..Forecast.TimeLeft import TimeLeft
+from ..Installation.InstallError import InstallError
+from ..Scene.Companion import Companion
+from ..Scene.VolumeNodes import volumeFromNode
+from ..Worker.UpscaleOutcome import UpscaleOutcome
+from .UpscaleTask import UpscaleTask
+
+
+class RunSection:
+    """The buttons that start and end runs, and what the user is told of them. One run goes on at a time; others wait.
+
+    Args:
+        ui: the widgets of SuperResolution.ui, by object name.
+        choices: has ``task()`` and ``prospect``, see ``ChoicesSection``.
+        startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
+        installer: has ``ensure()``, which raises InstallError.
+        placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
+            ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
+        onChanged: called when a run has ended, and when the preview comes or goes.
+    """
+
+    def __init__(self, ui, choices, startJob, installer, placement, view, preview, currentSlice, runTimes, onChanged):
+        self._ui = ui
+        self._choices = choices
+        self._startJob = startJob
+        self._installer = installer
+        self._placement = placement
+        self._view = view
+        self._preview = preview
+        self._currentSlice = currentSlice
+        self._runTimes = runTimes
+        self._onChanged = onChanged
+        self._job = None
+        self._waiting: deque[UpscaleTask] = deque()
+        self._preparing = False
+        self._news: list[str] = []
+        ui.upscaleButton.connect("clicked(bool)", self.onUpscale)
+        ui.previewButton.connect("clicked(bool)", self.onPreview)
+        ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        self._tell("")
+
+    def refresh(self) -> None:
+        """Enable what can be clicked now."""
+        running = self._job is not None
+        prospect = None if self._preparing else self._choices.prospect
+        self._ui.upscaleButton.enabled = prospect is not None
+        self._ui.previewButton.enabled = self._preview.isShown or (prospect is not None and not running)
+        self._ui.previewButton.text = "Close &preview" if self._preview.isShown else "&Preview slice"
+        self._ui.cancelButton.enabled = running
+        self._ui.progressBar.visible = running
+
+    def stop(self) -> None:
+        """End all runs without a result, and give the views back: the scene or the panel is going away."""
+        self._endRuns()
+        self._preview.close()
+        self._view.end()
+        self._tell("")
+        self._onChanged()
+
+    def onUpscale(self, _checked=False) -> None:
+        self._prepare(self._accept)
+
+    def onPreview(self, _checked=False) -> None:
+        if self._preview.isShown:
+            self._preview.close()
+            self._onChanged()
+        elif self._job is None:
+            self._prepare(self._startPreview)
+
+    def onCancel(self, _checked=False) -> None:
+        if self._job is None:
+            return
+        self._endRuns()
+        self._tell("\n".join([*self._news, "Cancelled; nothing was changed."]))
+        self._onChanged()
+
+    def _prepare(self, begin) -> None:
+        """Call ``begin(task)`` with the run that was chosen, once the packages for it are there."""
+        if self._preparing:
+            return
+        self._preparing = True
+        self.refresh()
+        if self._job is None:
+            self._news = []
+            self._tell("Checking the Python packages…")
+        try:
+            self._installer.ensure()
+            # None: the user went elsewhere while packages were installed.
+            task = self._choices.task()
+            if task is None:
+                self._tell("")
+            else:
+                begin(task)
+        except (InputError, InstallError) as error:
+            self._tell(str(error))
+        except Exception:
+            self._tell("The run could not be started because of a fault; see the Python console.")
+            raise
+        finally:
+            self._preparing = False
+            self._onChanged()
+
+    def _accept(self, task: UpscaleTask) -> None:
+        if self._job is None:
+            self._start(task, self._place)
+        else:
+            self._waiting.append(task)
+
+    def _startPreview(self, task: UpscaleTask) -> None:
+        volume = volumeFromNode(task.inputNode)
+        cut = self._currentSlice.find(task.inputNode, volume, task.region, task.addsSlices)
+
+        def show(task, outcome, seconds):
+            if not self._choices.isOpen:
+                return ""
+            self._preview.show(
+                outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, cut.axis, cut.sliceNode
+            )
+            what = f"Cut through the slices at {'ijk'[cut.axis]} =" if task.addsSlices else "Slice"
+            return f"{what} {cut.index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
+
+        self._start(task.ofCut(cut), show)
+
+    def _start(self, task: UpscaleTask, use) -> None:
+        """Start a run; ``use(task, outcome, seconds)`` gets its result and returns what the user is told."""
+        if task.inputNode.GetScene() is None:
+            raise InputError(f"{task.inputNode.GetName()} was removed before its turn; it was not upscaled.")
+        volume = volumeFromNode(task.inputNode)
+        timeLeft, began = TimeLeft(), time.monotonic()
+
+        def finished(outcome: UpscaleOutcome) -> None:
+            self._finish(task, outcome, time.monotonic() - began, use)
+
+        job = self._startJob(lambda *step: self._showProgress(task, timeLeft, *step), finished)
+        self._ui.progressBar.setRange(0, 0)
+        self._ui.progressBar.format = "%p%"
+        self._tellProgress(f"{task.name}: starting…")
+        self._job = job
+        try:
+            job.start(volume, task.commandOptions(), task.companions)
+        except Exception:
+            self._job = None
+            raise
+
+    def _finish(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float, use) -> None:
+        self._job = None
+        try:
+            self._news.append(self._used(task, outcome, seconds, use))
+        finally:
+            self._startNext()
+            self._onChanged()
+
+    def _used(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float, use) -> str:
+        """Return what the user is told of a run that has ended, once its result is where it belongs."""
+        if outcome.volume is None:
+            logging.error("%s: %s\n%s", task.name, outcome.message, outcome.log)
+            return "\n".join(filter(None, [outcome.message, outcome.log]))
+        if task.workload is not None:
+            self._runTimes.remember(task.workload, seconds, outcome.report["seconds"])
+        try:
+            return use(task, outcome, seconds)
+        except MemoryError:
+            return "The result does not fit into memory; close other volumes, or choose a region."
+        except Exception:
+            self._news.append("The result could not be placed in the scene because of a fault; see the Python console.")
+            raise
+
+    def _place(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float) -> str:
+        self._preview.close()
+        self._view.end()
+        report = outcome.report
+        node = self._placement.place(
+            outcome.volume, report, task.inputNode, task.name, task.outputNode, companions=outcome.companions
+        )
+        device = report.get("device_label", report["device"])
+        return "\n".join([f"{node.GetName()}: done in {seconds:.0f} s on {device}.", *report["warnings"]])
+
+    def _startNext(self) -> None:
+        while self._job is None and self._waiting:
+            task = self._waiting.popleft()
+            try:
+                self._start(task, self._place)
+            except InputError as error:
+                self._news.append(str(error))
+        if self._job is None:
+            self._tell("\n".join(self._news))
+
+    def _endRuns(self) -> None:
+        self._waiting.clear()
+        if self._job is not None:
+            job, self._job = self._job, None
+            job.cancel()
+
+    def _showProgress(self, task: UpscaleTask, timeLeft: TimeLeft, done: int, total: int, message: str) -> None:
+        left = timeLeft.text(done, total)
+        self._ui.progressBar.setRange(0, total)
+        self._ui.progressBar.setValue(done)
+        self._ui.progressBar.format = f"%p%, {left}" if left else "%p%"
+        self._tellProgress(f"{task.name}: {message}, {done} of {total}")
+
+    def _tellProgress(self, line: str) -> None:
+        waiting = f"{len(self._waiting)} more waiting" if self._waiting else ""
+        self._tell("\n".join(filter(None, [*self._news, line, waiting])))
+
+    def _tell(self, message: str) -> None:
+        self._ui.statusLabel.text = message
+        self._ui.statusLabel.visible = bool(message)

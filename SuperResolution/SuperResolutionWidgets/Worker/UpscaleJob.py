@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable
+
+from SuperResolutionLib.errors import InputError
+
+from .Messages import WorkerMessages
+from .Process import WorkerProcess
+from .UpscaleOutcome import UpscaleOutcome
+
+
+class UpscaleJob:
+    """One run of the worker on one volume. Its files live in a temporary folder that is gone when the job ends."""
+
+    LOG_LINES = 6
+
+    def __init__(
+        self,
+        process: WorkerProcess,
+        onProgress: Callable[[int, int, str], None],
+        onFinished: Callable[[UpscaleOutcome], None],
+        temporaryPath: str | None = None,
+    ):
+        """Args:
+        onFinished: called once, unless the job is cancelled.
+        temporaryPath: folder in which the job makes its own; None is the system's.
+        """
+        self._process = process
+        self._messages = WorkerMessages(onProgress)
+        self._onFinished = onFinished
+        self._temporaryPath = temporaryPath
+        self._folder: Path | None = None
+
+    def start(self, volume, options, companions=()) -> None:
+        """Hand the volume to the worker.
+
+        Args:
+            options: command-line options of ``upscale``, such as ``["--factor", "4"]``.
+            companions: each ``Companion`` that is wanted beside the result.
+
+        Raises:
+            InputError: the temporary folder cannot be written, or is full.
+        """
+        import SimpleITK
+
+        from SuperResolutionLib.files.volumes import image_from_volume
+
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="SuperResolution-", dir=self._temporaryPath))
+            source, self._target = self._folder / "input.nrrd", self._folder / "output.nrrd"
+            self._companions = {companion: self._folder / f"{companion.value}.nrrd" for companion in companions}
+            # Uncompressed: this runs on the application's thread.
+            SimpleITK.WriteImage(image_from_volume(volume), str(source), False)
+        except (OSError, RuntimeError) as error:
+            self._removeFolder()
+            raise InputError(
+                f"The temporary folder cannot be written ({error}); free space, or choose another in the settings."
+            ) from error
+        arguments = ["upscale", str(source), str(self._target), "--no-compression", "--progress", "json", *options]
+        for companion, path in self._companions.items():
+            arguments += [f"--{companion.value}", str(path)]
+        self._process.start(
+            arguments,
+            self._messages.addOutput,
+            self._messages.addErrorOutput,
+            self._finish,
+        )
+
+    def cancel(self) -> None:
+        """End the worker and all below it, and remove its files. ``onFinished`` is not called."""
+        self._process.kill()
+        self._removeFolder()
+
+    def _finish(self, exitCode: int) -> None:
+        try:
+            outcome = self._outcome(exitCode)
+        finally:
+            self._removeFolder()
+        self._onFinished(outcome)
+
+    def _outcome(self, exitCode: int) -> UpscaleOutcome:
+        from SuperResolutionLib.files.volumes import read_volume
+
+        log = self._messages.lastLines(self.LOG_LINES)
+        if self._messages.error:
+            message = self._messages.error["message"]
+            return UpscaleOutcome(message=message, log=log if self._messages.error["kind"] == "fault" else "")
+        if exitCode != 0 or not self._messages.result:
+            return UpscaleOutcome(
+                message=f"The upscaling program ended unexpectedly (exit code {exitCode}); nothing was changed.",
+                log=log,
+            )
+        try:
+            volume = read_volume(self._target)
+            companions = {companion: read_volume(path) for companion, path in self._companions.items()}
+        except InputError as error:
+            return UpscaleOutcome(message=f"The result could not be read back: {error}", log=log)
+        # The report stays with the node; the files that it names are about to go.
+        report = {k: v for k, v in self._messages.result["report"].items() if k not in ("input_file", "output_file")}
+        return UpscaleOutcome(volume=volume, companions=companions, report=report)
+
+    def _removeFolder(self) -> None:
+        if self._folder is None:
+            return
+        # A process that was killed takes a moment to go, and on Windows keeps its files locked meanwhile.
+        for _ in range(20):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if not self._folder.exists():
+                break
+            time.sleep(0.1)
+        self._folder = None

@@ -1,0 +1,127 @@
+"""What the engine gets from a node, and which nodes are refused."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
+import slicer.util  # noqa: E402
+import vtk  # noqa: E402
+from SuperResolutionWidgets.Scene.VolumeNodes import regionFromRoi, volumeFromNode  # noqa: E402
+
+from SuperResolutionLib.errors import InputError  # noqa: E402
+
+
+def test_voxels_and_matrix_are_the_nodes_own(phantom):
+    volume = volumeFromNode(phantom)
+    assert volume.voxels.dtype == np.int16
+    np.testing.assert_array_equal(volume.voxels, slicer.util.arrayFromVolume(phantom))
+    bounds = np.zeros(6)
+    phantom.GetRASBounds(bounds)
+    np.testing.assert_allclose(volume.ras_bounds().T.ravel(), bounds, atol=1e-9)
+
+
+def test_a_parent_transform_does_not_move_the_volume(phantom, scene):
+    before = volumeFromNode(phantom).ijk_to_ras
+    _move(phantom, scene, 100)
+    np.testing.assert_array_equal(volumeFromNode(phantom).ijk_to_ras, before)
+
+
+def test_the_modality_comes_from_the_dicom_series(phantom, scene):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), phantom)
+    assert volumeFromNode(phantom).modality is None
+    hierarchy.SetItemAttribute(item, "DICOM.Modality", "MR")
+    assert volumeFromNode(phantom).modality == "MR"
+
+
+@pytest.mark.parametrize(
+    "class_name, word",
+    [
+        ("vtkMRMLLabelMapVolumeNode", "label map"),
+        ("vtkMRMLVectorVolumeNode", "grey-scale"),
+        ("vtkMRMLScalarVolumeNode", "no voxels"),
+    ],
+)
+def test_a_node_that_is_no_grey_scale_image_is_refused(scene, class_name, word):
+    node = scene.AddNewNodeByClass(class_name, "Odd")
+    with pytest.raises(InputError, match=word) as refusal:
+        volumeFromNode(node)
+    assert "Odd" in str(refusal.value)
+
+
+def test_no_node_is_refused(scene):
+    with pytest.raises(InputError, match="choose"):
+        volumeFromNode(None)
+
+
+def test_64_bit_integers_are_refused_before_the_work_not_after(scene):
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Long")
+    image = vtk.vtkImageData()
+    image.SetDimensions(4, 4, 4)
+    image.AllocateScalars(vtk.VTK_LONG_LONG, 1)
+    node.SetAndObserveImageData(image)
+    with pytest.raises(InputError, match="64-bit"):
+        volumeFromNode(node)
+
+
+def test_a_region_is_the_box_of_the_roi(phantom, scene):
+    roi = _roi(scene, (30, -10, 20), (10, 8, 6))
+    np.testing.assert_allclose(regionFromRoi(roi, phantom), (25, -14, 17, 35, -6, 23))
+
+
+def test_a_region_follows_the_volume_below_its_transform(phantom, scene):
+    _move(phantom, scene, 100)
+    roi = _roi(scene, (130, -10, 20), (10, 8, 6))
+    np.testing.assert_allclose(regionFromRoi(roi, phantom), (25, -14, 17, 35, -6, 23))
+
+
+def test_a_turned_roi_gives_the_upright_box_around_it(phantom, scene):
+    roi = _roi(scene, (0, 0, 0), (10, 10, 10))
+    turn = vtk.vtkTransform()
+    turn.RotateZ(45)
+    node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Turn")
+    node.SetMatrixTransformToParent(turn.GetMatrix())
+    roi.SetAndObserveTransformNodeID(node.GetID())
+    half = 5 * np.sqrt(2)
+    np.testing.assert_allclose(regionFromRoi(roi, phantom), (-half, -half, -5, half, half, 5), atol=1e-9)
+
+
+def test_an_roi_without_a_box_is_refused(phantom, scene):
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    with pytest.raises(InputError, match="R is empty"):
+        regionFromRoi(roi, phantom)
+
+
+def _roi(scene, center, size):
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    roi.SetSize(*size)
+    roi.SetCenter(*center)
+    return roi
+
+
+def _move(node, scene, millimetres):
+    transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Shift")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, millimetres)
+    transform.SetMatrixTransformToParent(matrix)
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    return transform
+
+
+class DicomDatabase:
+    """Slicer's, with one tag of one instance."""
+
+    def __init__(self, thickness):
+        self._values = {("1.2.3", "0018,0050"): thickness}
+
+    def instanceValue(self, instance, tag):
+        return self._values.get((instance, tag), "")
+
+
+@pytest.mark.parametrize("noted, thickness", [("5.5", 5.5), ("", None), ("0", None), ("thick", None)])
+def test_the_slice_thickness_comes_from_dicom(phantom, monkeypatch, noted, thickness):
+    assert volumeFromNode(phantom).slice_thickness is None
+    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert volumeFromNode(phantom).slice_thickness is None
+    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(noted), raising=False)
+    assert volumeFromNode(phantom).slice_thickness == thickness

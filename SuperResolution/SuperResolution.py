@@ -25,9 +25,9 @@ if importlib.util.find_spec("SuperResolutionLib") is None:
     # A source checkout: Slicer has put this file's folder on the path, and the engine lies beside that folder.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from SuperResolutionWidgets.Forecast.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
+from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan
 from SuperResolutionWidgets.Installation.Check import InstallationCheck
 from SuperResolutionWidgets.Installation.Installer import Installer
 from SuperResolutionWidgets.Installation.SlicerPackages import SlicerPackages
@@ -96,7 +96,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             devices=DeviceCatalog(),
             forecast=Forecaster(runTimes),
             runTimes=runTimes,
-            acquisition=AcquisitionNote(),
+            scan=SurveyedScan(),
         )
         self.installationCheck = InstallationCheck(self.ui, self._newProcess, self.logic.installer)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
@@ -202,7 +202,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             progress: called as ``progress(done, total, message)``.
             cancelled: polled; return True to stop.
             asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
-            options: other fields of ``SuperResolutionLib.upscaling.plan.UpscaleRequest``: ``isotropic`` or
+            options: other fields of ``SuperResolutionLib.UpscaleRequest``: ``isotropic`` or
                 ``spacing`` (mm) instead of a factor, ``thickness`` (mm) and ``adapt`` for new slices, ``model``,
                 ``detail``, ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups
                 ROI node.
@@ -254,7 +254,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             resume: skip what is there from the same input and the same options.
             progress: called as ``progress(done, total, message)`` for the slices of each volume.
             finished: called as ``finished(number, total, outcome)`` after each volume.
-            options: other fields of ``SuperResolutionLib.upscaling.plan.UpscaleRequest``, as for ``upscale``.
+            options: other fields of ``SuperResolutionLib.UpscaleRequest``, as for ``upscale``.
 
         Returns:
             A list of ``SuperResolutionLib.cohort.summary.Outcome``: ``name``, ``output``, ``state`` (done, skipped,

@@ -1,7 +1,45 @@
 """SuperResolution's engine: finer medical volumes from coarse ones, without Slicer.
 
-    from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
-    from SuperResolutionLib.files.volumes import read_volume, write_volume
+    from SuperResolutionLib import UpscaleRequest, read_volume, upscale, write_volume
 
-Nothing is imported here, so that ``import SuperResolutionLib`` costs nothing at Slicer's start.
+    result = upscale(read_volume("t1.nii.gz"), UpscaleRequest(factor=2))
+    write_volume(result.volume, "t1_x2.nrrd")
+
+Each name is loaded when it is first used, so that ``import SuperResolutionLib`` costs nothing at Slicer's start.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .acquisition.survey import survey
+    from .errors import InputError
+    from .files.reading import read_volume
+    from .files.writing import write_volume
+    from .geometry.volume import Volume
+    from .upscaling.request import UpscaleRequest
+    from .upscaling.upscale import upscale
+
+__all__ = ["InputError", "UpscaleRequest", "Volume", "read_volume", "survey", "upscale", "write_volume"]
+
+_HOMES = {
+    "InputError": "errors",
+    "UpscaleRequest": "upscaling.request",
+    "Volume": "geometry.volume",
+    "read_volume": "files.volumes",
+    "survey": "acquisition.survey",
+    "upscale": "upscaling.upscale",
+    "write_volume": "files.volumes",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from ..errors import Cancelled, InputError
 from ..files.volumes import OUTPUT_SUFFIXES, check_output_folder, dicom_files, dicom_series_in
 from ..models.bundles import find_model, installed_models
-from ..upscaling.plan import UpscaleRequest
+from ..upscaling.request import UpscaleRequest
 from ..version import VERSION
 from .summary import SUMMARY, Outcome, write_summary
 
@@ -209,7 +209,7 @@ class CohortTask:
                 added=volume.added_file if self.added else None,
                 uncertainty=volume.uncertainty_file if self.request.uncertainty else None,
                 report_file=volume.report_file,
-                notes={"fingerprint": key},
+                fingerprint=key,
                 compressed=self.compressed,
                 progress=progress,
                 cancelled=cancelled,
@@ -237,7 +237,8 @@ class CohortTask:
         volume = self.volume
         try:
             report = json.loads(volume.report_file.read_text(encoding="utf-8"))
-            same = report["fingerprint"] == key and report["output_bytes"] == volume.output.stat().st_size
+            files = report["files"]
+            same = files["fingerprint"] == key and files["output_bytes"] == volume.output.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             return None
         wanted = [(volume.added_file, self.added), (volume.uncertainty_file, self.request.uncertainty)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files.volumes import write_text
+from ..upscaling.report import model_names, residual_percent
 
 SUMMARY = "summary.csv"
 COLUMNS = ("state", "input", "output", "model", "size", "spacing_mm", "seconds", "residual_percent", "message")
@@ -38,13 +39,14 @@ class Outcome:
         row = dict.fromkeys(COLUMNS, "")
         row.update(state=self.state, input=self.name, message=self.message)
         if self.report:
+            residual = residual_percent(self.report)
             row.update(
                 output=self.output,
-                model=self.report["model"],
+                model=model_names(self.report),
                 size="x".join(map(str, self.report["output"]["dimensions_ijk"])),
                 spacing_mm="x".join(f"{value:.4g}" for value in self.report["output"]["spacing_mm_ijk"]),
                 seconds=f"{self.report['seconds']:.1f}",
-                residual_percent=f"{self.report['data_consistency']['residual_percent']:.3f}",
+                residual_percent="" if residual is None else f"{residual:.3f}",
             )
         return row
 

@@ -1,51 +1,37 @@
-"""What is installed, whether it works, and what to do where it does not."""
+"""``superresolution doctor``: whether all is well with the installation, or what a scan is."""
 
 from __future__ import annotations
 
-import importlib
+import argparse
+import json
 import os
-import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
-from ..errors import InputError
-from ..version import VERSION
-
-PACKAGES = ("torch", "numpy", "SimpleITK", "safetensors", "tqdm", "monai")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked: its name, whether it is well, and the version or what to do."""
-
-    subject: str
-    healthy: bool
-    text: str
+from .exit_codes import BAD_INPUT, DONE
+from .installation import Finding, check_installation
+from .progress import NoProgress
 
 
-def check_installation() -> Iterator[Finding]:
-    """Yield what was found of Python, the packages (imported: metadata outlives broken installs), devices, models."""
-    yield Finding("SuperResolution", True, VERSION)
-    yield Finding("Python", True, f"{platform.python_version()} on {platform.platform()}")
-    working = set()
-    for name in PACKAGES:
-        try:
-            module = importlib.import_module(name)
-        except Exception as error:  # a broken binary raises anything, OSError on Windows among others
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            yield Finding(name, False, f"cannot be imported ({reason}); install it again")
-            continue
-        # What a broken installation leaves behind, a folder without its files, imports as an empty module.
-        if getattr(module, "__file__", None) is None:
-            yield Finding(name, False, "its files are incomplete; install it again")
-        else:
-            working.add(name)
-            yield Finding(name, True, str(getattr(module, "__version__", "version not stated")))
-    if not {"torch", "safetensors"} <= working:
-        return
-    yield from _check_devices()
-    yield from _check_models()
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
+    parser.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
+    """Say what was found and return the exit code."""
+    findings = []
+    for finding in [check_scan(options.scan)] if options.scan else check_installation():
+        findings.append(finding)
+        if not options.json:
+            print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    return DONE if all(finding.healthy for finding in findings) else BAD_INPUT
 
 
 def check_scan(path: os.PathLike | str) -> Finding:
@@ -54,48 +40,7 @@ def check_scan(path: os.PathLike | str) -> Finding:
     Raises:
         InputError: it is not a volume that can be read.
     """
-    from ..acquisition.acquired_band import detect_acquired_band
+    from ..acquisition.survey import survey
     from ..files.volumes import read_volume
-    from ..upscaling.plan import slice_axis
 
-    volume = read_volume(path)
-    return Finding(Path(path).name, True, detect_acquired_band(volume, slice_axis(volume)).sentence())
-
-
-def _check_devices() -> Iterator[Finding]:
-    import torch
-
-    from ..models.devices import available_devices, fastest_precision
-
-    devices = available_devices()
-    for device in devices:
-        free = f", {device.free_bytes / 2**30:.1f} GiB free" if device.free_bytes else ""
-        precision = str(fastest_precision(torch.device(device.name))).replace("torch.", "")
-        yield Finding(f"device {device.name}", True, f"{device.label}{free}, runs in {precision}")
-    if len(devices) == 1:
-        reason = (
-            "PyTorch was built for CUDA but finds no usable GPU; check the driver"
-            if torch.version.cuda
-            else "this PyTorch was built for the CPU only"
-        )
-        yield Finding("GPU", True, f"none: {reason}")
-
-
-def _check_models() -> Iterator[Finding]:
-    from ..models.bundles import installed_models
-
-    try:
-        models = installed_models()
-    except InputError as error:
-        yield Finding("models", False, str(error))
-        return
-    if not models:
-        yield Finding("models", False, "none installed; install SuperResolution again")
-    for model in models:
-        try:
-            for detail in (0, 1) if model.has_detail else (0,):
-                model.load(detail)
-        except InputError as error:
-            yield Finding(f"model {model.name}", False, str(error))
-        else:
-            yield Finding(f"model {model.name}", True, f"x{model.factor} {model.modality}, digests agree")
+    return Finding(Path(path).name, True, survey(read_volume(path)).band.sentence())

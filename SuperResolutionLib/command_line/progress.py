@@ -44,17 +44,17 @@ class BarProgress(NoProgress):
             self._close()
 
     def result(self, output: str, report: dict) -> None:
+        from ..upscaling.report import consistency_sentence, networks
+
         size = " x ".join(str(value) for value in report["output"]["dimensions_ijk"])
         spacing = " x ".join(f"{value:.3g}" for value in report["output"]["spacing_mm_ijk"])
         print(f"{output}: {size} voxels of {spacing} mm, {report['seconds']:.1f} s on {report['device_label']}")
-        print(f"model {report['model']}, detail {report['detail']:g}")
-        if report["acquired"]["zero_filled"]:
-            print(report["acquired"]["sentence"])
-        held = report["data_consistency"]
-        print(
-            f"{'held' if held['held'] else 'not held'}: the input's band {held['band']};"
-            f" the result agrees with it to {held['residual_percent']:.3f} % (RMS)"
-        )
+        for step in networks(report):
+            print(f"model {step['model']}, detail {step['detail']:g}")
+        if report["survey"]["acquired"]["zero_filled"]:
+            print(report["survey"]["acquired"]["sentence"])
+        for step in networks(report):
+            print(consistency_sentence(step))
         for warning in report["warnings"]:
             print(f"warning: {warning}")
 

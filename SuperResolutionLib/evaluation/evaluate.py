@@ -18,14 +18,15 @@ import SimpleITK as sitk
 import torch
 from torch.nn import functional as F
 
-from ..acquisition.operators import OPERATORS, add_rician_noise
+from ..acquisition.noise import add_rician_noise
+from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
+from ..acquisition.survey import slice_axis
 from ..errors import InputError
 from ..files.volumes import read_volume
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.interpolation import INTERPOLATORS, back_project, interpolate
-from ..geometry.volume import Volume, refined_matrix
-from ..upscaling.plan import AXES, slice_axis
+from ..geometry.volume import AXES, Volume, refined_matrix
 from .metrics import SSIM_WINDOW, background_deviation, foreground, psnr, score
 
 NOISES = {"kspace-noise": 0.02, "kspace-noise5": 0.05}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
+from .grid import Grid
 from .volume import Volume
 
 SHORTEST_LINE = 4
@@ -15,40 +15,15 @@ SHORTEST_LINE = 4
 CHUNK = 128
 
 
-class Grid(NamedTuple):
-    """Where voxels lie: the IJK to RAS matrix and the number of voxels along i, j and k."""
-
-    ijk_to_ras: np.ndarray
-    dimensions: tuple[int, int, int]
-
-    @property
-    def spacing(self) -> np.ndarray:
-        """Distance of voxel centres along i, j and k, in mm."""
-        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
-
-    def at_spacing(self, spacing: tuple[float, float, float]) -> Grid:
-        """Return the grid of ``spacing`` (i, j, k, mm) about the same centre.
-
-        The number of voxels is rounded, so that the box may differ by up to half a new voxel at each end.
-        """
-        scale = np.array(spacing) / self.spacing
-        dimensions = tuple(max(1, int(round(count / step))) for count, step in zip(self.dimensions, scale))
-        first = (np.array(self.dimensions) - 1) / 2 - scale * (np.array(dimensions) - 1) / 2
-        matrix = self.ijk_to_ras.copy()
-        matrix[:3, 3] += matrix[:3, :3] @ first
-        matrix[:3, :3] *= scale
-        return Grid(matrix, dimensions)
-
-
 def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> Volume:
     """Return the volume on its ``Grid.at_spacing`` as float32; see ``line_resamplers``."""
-    return resampled(volume, Grid(volume.ijk_to_ras, volume.dimensions).at_spacing(spacing))
+    return resampled(volume, Grid.of(volume).at_spacing(spacing))
 
 
 def resampled(volume: Volume, grid: Grid) -> Volume:
     """Return the volume on a grid with parallel axes, as float32; see ``line_resamplers``."""
     voxels = volume.voxels
-    lines = line_resamplers(Grid(volume.ijk_to_ras, volume.dimensions), grid)
+    lines = line_resamplers(Grid.of(volume), grid)
     # What is only cut out goes first: less is left to interpolate.
     for axis in sorted(range(3), key=lambda axis: not isinstance(lines[axis], slice)):
         voxels = resampled_lines(voxels, 2 - axis, lines[axis])

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..errors import InputError
 
+AXES = "ijk"
+"""The names of the axes, in the order of indices, spacings and dimensions; arrays have them the other way round."""
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:
@@ -78,25 +81,6 @@ class Volume:
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
         return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
-
-    def box_of_region(self, region: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return ``(first, last)``, the index box (last excluded) of all voxels that a box in RAS mm touches.
-
-        Args:
-            region: R, A, S of one corner and R, A, S of the opposite one, in mm.
-
-        Raises:
-            InputError: the region does not touch the volume.
-        """
-        low, high = np.minimum(region[:3], region[3:]), np.maximum(region[:3], region[3:])
-        corners = np.array([(*corner, 1.0) for corner in itertools.product(*zip(low, high))])
-        indices = corners @ np.linalg.inv(self.ijk_to_ras).T
-        tolerance = 1e-6
-        first = np.floor(indices[:, :3].min(axis=0) + 0.5 + tolerance).clip(0, self.dimensions).astype(int)
-        last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).clip(0, self.dimensions).astype(int)
-        if (last <= first).any():
-            raise InputError("The region does not touch the volume; move the region onto the image.")
-        return tuple(int(v) for v in first), tuple(int(v) for v in last)
 
 
 def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .receptive_field import HALOS, SLICE_HALOS
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +55,28 @@ class Model:
     def has_detail(self) -> bool:
         """Whether there are perceptual weights, so that ``detail`` can be chosen."""
         return "perceptual" in self.weights
+
+    @property
+    def halo(self) -> int:
+        """How far the network sees, in pixels of its input.
+
+        Raises:
+            InputError: the description names a network that this version does not have, or arguments it does not take.
+        """
+        return self._reach(HALOS)
+
+    @property
+    def slice_halo(self) -> int:
+        """How far the network sees across the slices, in slices. Raises as ``halo``."""
+        return self._reach(SLICE_HALOS)
+
+    def _reach(self, reaches: dict) -> int:
+        name, arguments = self.network
+        if name not in reaches:
+            raise InputError(f"The model {self.name} asks for a network that this version does not have; update it.")
+        function = reaches[name]
+        known = function.__code__.co_varnames[: function.__code__.co_argcount]
+        return function(**{key: value for key, value in arguments.items() if key in known})
 
     def digest(self, detail: float) -> str:
         """Return the SHA-256 of the weights that ``detail`` uses, joined by ``+`` where two sets are blended."""

@@ -61,6 +61,16 @@ class HeldBand:
             return result
         return result + _upsampled(correction, factor)
 
+    def report(self, residual: float) -> dict:
+        """Return what the report says of a result that misses the band by ``residual`` (RMS, normalised)."""
+        return {
+            "operator": "voxel average, Gaussian low-pass",
+            "band": f"the input's band below {self.width:g} of its Nyquist frequency, down to the noise",
+            "noise_percent": round(100 * self.noise, 3),
+            "tolerance_percent": round(100 * self.tolerance, 3),
+            "residual_percent": round(100 * residual, 4),
+        }
+
     def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
         sigma = self._sigma
         for axis in (-2, -1):
@@ -97,7 +107,7 @@ class HeldSlices:
         self._average = average.numpy().astype(np.float32)
         # Slices that overlap much can hardly be told apart: what only noise would decide is left alone.
         self._spread = torch.linalg.pinv(average, rtol=0.1).numpy().astype(np.float32)
-        self.tolerance, self.lowest = min(2 * noise, self.MOST), lowest
+        self.noise, self.tolerance, self.lowest = noise, min(2 * noise, self.MOST), lowest
 
     def project(self, fine: np.ndarray, slices: np.ndarray) -> None:
         """Correct ``fine`` ``(R, H, W)`` in place so that it agrees with ``slices`` ``(K, H, W)``; both normalised."""
@@ -115,6 +125,16 @@ class HeldSlices:
         )
         return math.sqrt(squares / slices.size)
 
+    def report(self, residual: float) -> dict:
+        """Return what the report says of a result that misses the slices by ``residual`` (RMS, normalised)."""
+        return {
+            "operator": "Gaussian slice profile of that thickness",
+            "band": "the acquired slices",
+            "noise_percent": round(100 * self.noise, 3),
+            "tolerance_percent": round(100 * self.tolerance, 3),
+            "residual_percent": round(100 * residual, 4),
+        }
+
     def _deviations(self, fine: np.ndarray, slices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for row in range(fine.shape[1]):
             yield fine[:, row], slices[:, row] - np.tensordot(self._average, fine[:, row], 1)
@@ -130,20 +150,3 @@ def _upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
     impulse[..., 2, 2] = 1
     kernel = area_average(_upsampled(impulse, factor), factor)
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel)
-
-
-def noise_level(slices: torch.Tensor) -> float:
-    """Return the SD of the noise in ``(N, 1, H, W)`` slices, in their units; 0 where there is none to see.
-
-    The median absolute Haar detail (Donoho and Johnstone 1994) sees anatomy as well as noise on coarse slices, so it
-    is taken in each block of 16 x 16 voxels and the quietest tenth of the blocks that are not constant decides.
-    """
-    height, width = (size // 2 for size in slices.shape[-2:])
-    if min(height, width) < 8:
-        return 0.0
-    corners = [slices[..., y : y + 2 * height : 2, x : x + 2 * width : 2] for y in (0, 1) for x in (0, 1)]
-    detail = (corners[0] - corners[1] - corners[2] + corners[3]).abs() / 2
-    blocks = detail.unfold(-2, 8, 8).unfold(-2, 8, 8).reshape(-1, 64)
-    levels = blocks.median(dim=1).values / 0.6745
-    levels = levels[(blocks > 0).float().mean(dim=1) > 0.5]
-    return float(levels.quantile(0.1)) if len(levels) else 0.0

@@ -17,7 +17,7 @@ from ..files.volumes import (
     write_volume,
 )
 from ..geometry.interpolation import added_to_interpolation
-from .plan import UpscaleRequest
+from .request import UpscaleRequest
 from .upscale import upscale
 
 
@@ -30,7 +30,7 @@ def upscale_file(
     added: os.PathLike | str | None = None,
     uncertainty: os.PathLike | str | None = None,
     report_file: os.PathLike | str | None = None,
-    notes: dict | None = None,
+    fingerprint: str | None = None,
     compressed: bool = True,
     progress: Callable[[int, int, str], None] = lambda done, total, message: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -44,7 +44,7 @@ def upscale_file(
         uncertainty: where to write the ensemble's standard deviation; ``request.uncertainty`` must ask for it.
         report_file: where to write the report, as JSON. An old one is removed before ``output`` is replaced, so that a
             report never lies beside a volume that it does not describe.
-        notes: what to add to the report.
+        fingerprint: of all that decides the result, for the report; see ``cohort.task.fingerprint``.
 
     Raises:
         InputError, Cancelled: as ``upscale``, ``read_volume`` and ``write_volume`` do; no file has changed.
@@ -67,8 +67,8 @@ def upscale_file(
     if uncertainty:
         write_volume(result.uncertainty, uncertainty, compressed)
     write_volume(result.volume, output, compressed)
-    files = {"input_file": str(source), "output_file": str(output), "output_bytes": Path(output).stat().st_size}
-    report = {**files, **result.report, **(notes or {})}
+    files = {"input": str(source), "output": str(output), "output_bytes": Path(output).stat().st_size}
+    report = {**result.report, "files": {**files, **({"fingerprint": fingerprint} if fingerprint else {})}}
     if report_file:
         write_text(Path(report_file), json.dumps(report, indent=2) + "\n")
     return report

@@ -1,77 +1,143 @@
-"""From what the user asked for to what will be computed: the slice plane, new slices, the factors, the output grid."""
+"""From what a scan is and what the user asked for to what will be computed. No voxel is touched."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
-from ..acquisition.acquired_band import AcquiredBand
-from ..errors import InputError
-from ..geometry.resampling import Grid
-from ..geometry.volume import Volume, refined_matrix
-from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
+import numpy as np
 
-AXES = "ijk"
+from ..acquisition.acquired_band import AcquiredBand
+from ..acquisition.survey import Survey, is_plausible_thickness
+from ..errors import InputError
+from ..geometry.grid import Box, Grid
+from ..geometry.volume import AXES
+from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
+from .acquired_band import TakeAcquiredBand
+from .new_slices import MakeNewSlices
+from .request import UpscaleRequest
+from .resample import Resample
+from .run import Step
+from .slice_plane import CONTEXT, RefineSlicePlane
+
 EVENED_OUT = 1.25
 """Up to this factor the slice plane of an isotropic result is interpolated, which loses nothing that can be seen."""
-
-
-@dataclass(frozen=True)
-class UpscaleRequest:
-    """What the user asked for. Exactly one of ``factor``, ``spacing`` and ``isotropic`` decides the output grid.
-
-    Attributes:
-        factor: a number for the slice plane (4), or one per axis i, j, k ((2, 2, 1) or (1, 1, 4) or (2, 2, 2)); None
-            where one of the next two decides, or else the model: its factor, or isotropic.
-        spacing: mm, a number for the slice plane or one per axis i, j, k.
-        isotropic: refine all axes to the finest spacing.
-        model: an installed model's name or a model folder, for the slice plane or for what lies between the slices, as
-            the model says; None chooses by factor and quality.
-        detail: 0 (fidelity) to 1 (perceptual); None takes the model's default.
-        region: two opposite corners R, A, S, R, A, S of a box in mm; only the voxels that it touches are computed.
-        box: first and last (excluded) index along i, j and k; only these voxels are computed, instead of a region.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        quality: ``fast`` (compact network), ``standard`` (RRDB where one is installed) or ``best`` (plus the
-            eight-fold flip and rotate ensemble).
-        consistency: hold the measured band (see ``consistency.HeldBand``).
-        uncertainty: also return the ensemble's standard deviation; runs the ensemble whatever the quality.
-        output_type: ``input`` keeps the scalar type, ``float`` gives float32.
-        as_stored: upscale a zero-filled scan from its stored voxels instead of the acquired band. The output grid is
-            the same either way: ``factor`` counts from the stored grid.
-        thickness: mm, the slices' (FWHM of the profile); None takes the file's, or else the spacing. It matters only
-            where new slices are asked for.
-        adapt: fine-tune the network that makes new slices on the volume's own slices first; see ``adaptation``.
-    """
-
-    factor: int | tuple[int, int, int] | None = 4
-    spacing: float | tuple[float, float, float] | None = None
-    isotropic: bool = False
-    model: str | None = None
-    detail: float | None = None
-    region: tuple[float, float, float, float, float, float] | None = None
-    box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
-    device: str = "auto"
-    quality: str = "standard"
-    consistency: bool = True
-    uncertainty: bool = False
-    output_type: str = "input"
-    as_stored: bool = False
-    thickness: float | None = None
-    adapt: bool = False
+ISOTROPIC_WITHIN = 1.03
+"""Voxels whose sides differ by less are isotropic: nobody sees the difference."""
+PROGRAM_BYTES = 6e8
+"""Python, PyTorch and the tiles in work; measured."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be computed, in two steps, of which one may be missing: the slice plane, then through the slices.
+    """What will be computed: final before the first voxel is.
 
     Attributes:
-        model: for the slice plane, or None where it is only interpolated or stays.
-        slice_axis: the axis across the slices, 0, 1, 2 for i, j, k.
-        factors: that network's factor per axis i, j, k.
-        final_spacing: mm along i, j, k, where that was asked for and needs a resampling afterwards, else None.
-        through: the model for what lies between the slices, or None.
-        slice_factor: rows to a slice, where factors decide the output grid.
-        thickness: of the slices, mm. thickness_from: who says so, in words.
+        survey: of the scan, whose slices lie as the request says. request: what was asked for.
+        box: the voxels of the scan that were asked for.
+        steps: what is done, one after the other.
+        grid: of the result.
+        decisions: why it is done so, a sentence each. warnings: what the user should know before, in sentences.
+    """
+
+    survey: Survey
+    request: UpscaleRequest
+    box: Box
+    steps: tuple[Step, ...]
+    grid: Grid
+    decisions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def slice_plane(self) -> RefineSlicePlane | None:
+        """The step that refines the slice plane, if there is one."""
+        return next((step for step in self.steps if isinstance(step, RefineSlicePlane)), None)
+
+    @property
+    def new_slices(self) -> MakeNewSlices | None:
+        """The step that makes new slices, if there is one."""
+        return next((step for step in self.steps if isinstance(step, MakeNewSlices)), None)
+
+    @property
+    def takes_band(self) -> bool:
+        """Whether it begins with the acquired band of a zero-filled scan."""
+        return any(isinstance(step, TakeAcquiredBand) for step in self.steps)
+
+    @property
+    def finer(self) -> tuple[float, float, float]:
+        """How many times finer than what the first network sees the result is, along i, j and k."""
+        seen = self.survey.band.acquired_spacing if self.takes_band else self.survey.spacing
+        return tuple(float(old / new) for old, new in zip(seen, self.grid.spacing))
+
+    @property
+    def result_bytes(self) -> int:
+        """Size of the result in memory."""
+        wide = 4 if self.request.output_type == "float" else self.survey.volume.voxels.dtype.itemsize
+        return math.prod(self.grid.dimensions) * wide
+
+    @property
+    def memory_bytes(self) -> float:
+        """What the program needs at its highest: itself, the scan, and the result twice, once in its writer."""
+        return PROGRAM_BYTES + self.survey.volume.voxels.nbytes + 2 * self.result_bytes
+
+    @property
+    def megavoxels(self) -> float:
+        """The work: voxels of the result in millions, times eight where the network runs eight times."""
+        passes = 8 if self.request.quality == "best" or self.request.uncertainty else 1
+        return passes * math.prod(self.grid.dimensions) / 1e6
+
+
+def plan(survey: Survey, request: UpscaleRequest) -> Plan:
+    """Decide what to compute for a request.
+
+    Raises:
+        InputError: a scan that cannot be upscaled, contradictory wishes, a factor that no model serves, a slice plane
+            that is one voxel thick, a region off the scan.
+
+    Example::
+
+        print(*plan(survey(read_volume("t1.nii.gz")), UpscaleRequest(isotropic=True, factor=None)).decisions, sep="\\n")
+    """
+    if survey.flaw:
+        raise InputError(survey.flaw)
+    wish = _wish(survey, request)
+    survey = survey.across(wish.slice_axis, "the factors that were asked for")
+    _check(survey, wish, request)
+    box = _wanted_box(survey.grid, request)
+    target = wish.output_grid(survey.grid.cropped(box))
+    final_type = "float32" if request.output_type == "float" else str(survey.volume.voxels.dtype)
+    band_used = survey.band.zero_filled and not request.as_stored and wish.model is not None
+    steps: list[Step] = []
+    plane_box, plane_grid, plane_type = box, target, final_type
+    if wish.through is not None:
+        plane_box = _with_surroundings(box, survey.grid, wish)
+        plane_grid, plane_type = wish.slice_plane_grid(survey.grid.cropped(plane_box)), "float32"
+    if band_used:
+        steps.append(TakeAcquiredBand(survey.band))
+    if wish.model is not None:
+        steps.append(_slice_plane_step(survey, wish, request, plane_box, plane_grid, plane_type, band_used))
+    if wish.through is not None:
+        steps.append(_new_slices_step(survey, wish, request, plane_box, plane_grid, target, final_type))
+    if not steps:
+        steps.append(Resample(target, final_type))
+    return Plan(
+        survey=survey,
+        request=request,
+        box=box,
+        steps=tuple(steps),
+        grid=target,
+        decisions=tuple(_decisions(survey, request, box, steps, band_used)),
+        warnings=tuple(_warnings(survey, steps)),
+    )
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a request comes to on a scan whose every frequency was acquired.
+
+    ``model`` is for the slice plane, or None where that is only interpolated or stays; ``factors`` are its factors
+    along i, j and k. ``through`` is for what lies between the slices, or None; ``slice_factor`` are its rows to a slice
+    where factors decide the grid. ``final_spacing`` is in mm along i, j, k where a spacing decides it, else None.
     """
 
     model: Model | None
@@ -80,26 +146,19 @@ class Plan:
     final_spacing: tuple[float, float, float] | None = None
     through: Model | None = None
     slice_factor: int = 1
-    thickness: float = 0.0
-    thickness_from: str = ""
 
-    def output_grid(self, wanted: Volume) -> Grid:
-        """Return the grid that the plan leads to over the box of ``wanted``."""
+    def output_grid(self, wanted: Grid) -> Grid:
+        """Return the grid of the result over ``wanted``."""
         if self.final_spacing:
-            return Grid(wanted.ijk_to_ras, wanted.dimensions).at_spacing(self.final_spacing)
-        return _refined_grid(wanted, _with(self.factors, self.slice_axis, self.slice_factor))
+            return wanted.at_spacing(self.final_spacing)
+        return wanted.refined(_with(self.factors, self.slice_axis, self.slice_factor))
 
-    def slice_plane_grid(self, wanted: Volume) -> Grid:
-        """Return the grid after the first step, with the slices as they are."""
+    def slice_plane_grid(self, wanted: Grid) -> Grid:
+        """Return the grid over ``wanted`` once the slice plane is refined, with the slices as they are."""
         if self.final_spacing:
-            spacing = _with(self.final_spacing, self.slice_axis, wanted.spacing[self.slice_axis])
-            return Grid(wanted.ijk_to_ras, wanted.dimensions).at_spacing(spacing)
-        return _refined_grid(wanted, self.factors)
-
-
-def _refined_grid(wanted: Volume, factors: tuple[int, int, int]) -> Grid:
-    dimensions = tuple(size * factor for size, factor in zip(wanted.dimensions, factors))
-    return Grid(refined_matrix(wanted.ijk_to_ras, factors), dimensions)
+            spacing = _with(self.final_spacing, self.slice_axis, float(wanted.spacing[self.slice_axis]))
+            return wanted.at_spacing(spacing)
+        return wanted.refined(self.factors)
 
 
 def _with(values: tuple, axis: int, value: float) -> tuple:
@@ -107,95 +166,27 @@ def _with(values: tuple, axis: int, value: float) -> tuple:
     return (*values[:axis], value, *values[axis + 1 :])
 
 
-def slice_axis(volume: Volume) -> int:
-    """Return the axis across the slices: the coarsest one, k where it ties (to 0.1 %) or has a single voxel."""
-    spacing = volume.spacing
-    if volume.dimensions[2] == 1 or spacing[2] >= max(spacing) * 0.999:
-        return 2
-    return max(range(3), key=lambda axis: spacing[axis])
-
-
-def plan_upscale(volume: Volume, request: UpscaleRequest) -> Plan:
-    """Decide what to compute for a request.
-
-    Raises:
-        InputError: contradictory wishes, a factor that no model serves, or a slice plane that is one voxel thick.
-    """
+def _wish(survey: Survey, request: UpscaleRequest) -> _Wish:
     if request.quality not in QUALITIES:
         raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
-    if (
-        request.factor is None
-        and request.spacing is None
-        and request.model
-        and find_model(request.model).through_slices
-    ):
+    named = find_model(request.model) if request.model else None
+    if request.factor is None and request.spacing is None and named is not None and named.through_slices:
         request = replace(request, isotropic=True)
     if request.spacing is not None or request.isotropic:
-        plan = _plan_for_spacing(volume, request)
-    else:
-        plan = _plan_for_factor(volume, request)
-    thin = [AXES[a] for a in range(3) if a != plan.slice_axis and volume.dimensions[a] < 2]
-    if thin:
-        raise InputError(
-            f"The volume is one voxel thick along {thin[0]}, which lies in the slice plane; choose a volume with whole"
-            " slices, or name the plane's axes by a factor such as 1x4x4."
-        )
-    if plan.through is None:
-        if request.adapt or request.thickness is not None:
-            raise InputError(
-                "A slice thickness, or adapting to the scan, only matters for new slices; ask for an isotropic result"
-                " or a factor such as 1x1x4 as well."
-            )
-        return plan
-    if volume.dimensions[plan.slice_axis] < 2:
-        raise InputError("The volume has a single slice, so there is nothing between slices; choose another volume.")
-    thickness, source = _thickness(volume, plan.slice_axis, request)
-    return replace(plan, thickness=thickness, thickness_from=source)
+        return _wish_for_spacing(survey, request, named)
+    return _wish_for_factor(survey, request, named)
 
 
-def _thickness(volume: Volume, axis: int, request: UpscaleRequest) -> tuple[float, str]:
-    spacing = volume.spacing[axis]
-    if request.thickness is not None:
-        if not 0.2 * spacing <= request.thickness <= 3 * spacing:
-            raise InputError(
-                f"A slice thickness of {request.thickness:g} mm does not go with slices that are {spacing:.3g} mm"
-                f" apart; give one from {0.2 * spacing:.3g} to {3 * spacing:.3g} mm."
-            )
-        return float(request.thickness), "the request"
-    if volume.slice_thickness and 0.2 * spacing <= volume.slice_thickness <= 3 * spacing:
-        return volume.slice_thickness, "the file"
-    return spacing, "the slice spacing"
-
-
-def plan_from_band(asked: Plan, band: AcquiredBand, request: UpscaleRequest) -> Plan:
-    """Return the plan that leads from the acquired band of a zero-filled scan to the grid that ``asked`` leads to.
-
-    The network starts from fewer samples than are stored, so it needs a larger factor: the smallest that reaches the
-    grid along both axes, or the largest there is (a model that the user named is kept). One resampling does the rest.
-    """
-    spacing = asked.final_spacing or tuple(old / factor for old, factor in zip(band.spacing, asked.factors))
-    needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in range(3) if axis != asked.slice_axis)
-    model = asked.model
-    if request.model is None:
-        factors = sorted({model.factor for model in installed_models() if not model.through_slices})
-        suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
-        # A detail that was chosen with the asked-for model in mind must be one that the other can show.
-        model = suited if suited.has_detail or not request.detail else model
-    factors = tuple(1 if axis == asked.slice_axis else model.factor for axis in range(3))
-    return replace(asked, model=model, factors=factors, final_spacing=spacing)
-
-
-def _plan_for_factor(volume: Volume, request: UpscaleRequest) -> Plan:
-    named = find_model(request.model) if request.model else None
+def _wish_for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) -> _Wish:
     factor = request.factor
     if factor is None:
         factor = 4 if named is None else named.factor
     if isinstance(factor, (int, float)):
-        across = slice_axis(volume)
+        across = survey.slice_axis
         factors = _with((factor,) * 3, across, 1)
     else:
         factors = tuple(factor)
-        across = _axis_of_other_factor(volume, factors)
+        across = _axis_of_other_factor(survey, factors)
     in_plane, through = max(factors[axis] for axis in range(3) if axis != across), factors[across]
     if min(factors) < 1 or max(factors) == 1 or through != int(through):
         raise InputError(f"A factor of {_by_x(factors)} cannot be served; choose one such as 4, 1x1x4 or 2x2x2.")
@@ -205,13 +196,13 @@ def _plan_for_factor(volume: Volume, request: UpscaleRequest) -> Plan:
     through_model = _through_model(named) if through > 1 else None
     _check_that_named_model_serves(named, model, through_model)
     factors = tuple(int(f) for f in _with(factors, across, 1))
-    return Plan(model, across, factors, through=through_model, slice_factor=int(through))
+    return _Wish(model, across, factors, through=through_model, slice_factor=int(through))
 
 
-def _axis_of_other_factor(volume: Volume, factors: tuple[float, ...]) -> int:
+def _axis_of_other_factor(survey: Survey, factors: tuple[float, ...]) -> int:
     """Return the axis whose factor differs from the two others, which is the one across the slices."""
     if len(factors) == 3 and len(set(factors)) == 1:
-        return slice_axis(volume)
+        return survey.slice_axis
     others = [axis for axis in range(3) if factors.count(factors[axis]) == 1] if len(factors) == 3 else []
     if len(others) != 1:
         raise InputError(
@@ -221,11 +212,10 @@ def _axis_of_other_factor(volume: Volume, factors: tuple[float, ...]) -> int:
     return others[0]
 
 
-def _plan_for_spacing(volume: Volume, request: UpscaleRequest) -> Plan:
+def _wish_for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -> _Wish:
     if request.spacing is not None and request.isotropic:
         raise InputError("Give either a target spacing or isotropic, not both.")
-    named = find_model(request.model) if request.model else None
-    across, spacing = slice_axis(volume), volume.spacing
+    across, spacing = survey.slice_axis, survey.spacing
     if request.isotropic:
         target = (min(spacing),) * 3
     elif isinstance(request.spacing, (int, float)):
@@ -250,9 +240,9 @@ def _plan_for_spacing(volume: Volume, request: UpscaleRequest) -> Plan:
         factors = _with((model.factor,) * 3, across, 1)
     through = _through_model(named) if needed[across] > 1.001 else None
     _check_that_named_model_serves(named, model, through)
-    if model is None and through is None:
+    if model is None and through is None and max(needed) < ISOTROPIC_WITHIN:
         raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
-    return Plan(model, across, factors, target, through)
+    return _Wish(model, across, factors, target, through)
 
 
 def _slice_plane_model(named: Model | None, factor: float, request: UpscaleRequest) -> Model:
@@ -267,6 +257,162 @@ def _check_that_named_model_serves(named: Model | None, *used: Model | None) -> 
     if named is not None and named not in used:
         which = "makes new slices" if named.through_slices else "refines the slice plane"
         raise InputError(f"The model {named.name} {which}, which was not asked for; choose another model, or none.")
+
+
+def _check(survey: Survey, wish: _Wish, request: UpscaleRequest) -> None:
+    dimensions, across = survey.grid.dimensions, wish.slice_axis
+    thin = [AXES[axis] for axis in range(3) if axis != across and dimensions[axis] < 2]
+    if thin:
+        raise InputError(
+            f"The volume is one voxel thick along {thin[0]}, which lies in the slice plane; choose a volume with whole"
+            " slices, or name the plane's axes by a factor such as 1x4x4."
+        )
+    if wish.through is None and (request.adapt or request.thickness is not None):
+        raise InputError(
+            "A slice thickness, or adapting to the scan, only matters for new slices; ask for an isotropic result"
+            " or a factor such as 1x1x4 as well."
+        )
+    if wish.through is not None and dimensions[across] < 2:
+        raise InputError("The volume has a single slice, so there is nothing between slices; choose another volume.")
+    spacing = survey.spacing[across]
+    if request.thickness is not None and not is_plausible_thickness(request.thickness, spacing):
+        raise InputError(
+            f"A slice thickness of {request.thickness:g} mm does not go with slices that are {spacing:.3g} mm"
+            f" apart; give one from {0.2 * spacing:.3g} to {3 * spacing:.3g} mm."
+        )
+    if request.output_type not in ("input", "float"):
+        raise InputError(f"The output type is input or float, not {request.output_type}.")
+    if request.uncertainty and wish.model is None and wish.through is None:
+        raise InputError("No network runs for this result, so it has no uncertainty; ask for it without.")
+
+
+def _wanted_box(grid: Grid, request: UpscaleRequest) -> Box:
+    """Return the index box, first and last (excluded) along i, j and k, of the voxels that were asked for."""
+    first, last = request.box or ((0, 0, 0), grid.dimensions)
+    if not all(0 <= low < high <= size for low, high, size in zip(first, last, grid.dimensions)):
+        size = " x ".join(map(str, grid.dimensions))
+        raise InputError(f"There is no box from index {first} to {last}; choose one within {size} voxels.")
+    if request.region is not None:
+        if request.box is not None:
+            raise InputError("Give either a region in mm or a box of indices, not both.")
+        if len(request.region) != 6 or not np.isfinite(request.region).all():
+            raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
+        first, last = grid.box_of_region(request.region)
+    return tuple(first), tuple(last)
+
+
+def _with_surroundings(box: Box, grid: Grid, wish: _Wish) -> Box:
+    """Return ``box`` with the voxels around it that the network through the slices looks at."""
+    first, last = [], []
+    for axis, (low, high, size) in enumerate(zip(*box, grid.dimensions)):
+        in_slices = axis == wish.slice_axis
+        margin = wish.through.slice_halo if in_slices else -(-wish.through.halo // wish.factors[axis])
+        first.append(max(0, low - margin))
+        last.append(min(size, high + margin))
+    return tuple(first), tuple(last)
+
+
+def _slice_plane_step(
+    survey: Survey, wish: _Wish, request: UpscaleRequest, box: Box, grid: Grid, scalar_type: str, from_band: bool
+) -> RefineSlicePlane:
+    model, source = wish.model, survey.grid.dimensions
+    if from_band:
+        model, source = _model_for_band(survey.band, wish, request), survey.band.dimensions
+    detail = model.default_detail if request.detail is None else float(request.detail)
+    model.digest(detail)  # refuses a detail that the model does not have
+    return RefineSlicePlane(
+        model=model,
+        detail=detail,
+        slice_axis=wish.slice_axis,
+        computed=_with_context(box, source, survey.grid.dimensions, wish.slice_axis, model.halo),
+        grid=grid,
+        from_band=from_band,
+        scalar_type=scalar_type,
+        ensemble=request.quality == "best" or request.uncertainty,
+        spread=request.uncertainty and wish.through is None,
+        hold=request.consistency,
+        chosen_by="as was asked for" if model.name == request.model else f"chosen by quality {request.quality}",
+    )
+
+
+def _model_for_band(band: AcquiredBand, wish: _Wish, request: UpscaleRequest) -> Model:
+    """Return the model that leads from the acquired band of a zero-filled scan to the grid that was asked for.
+
+    The network starts from fewer samples than are stored, so it needs a larger factor: the smallest that reaches the
+    grid along both axes, or the largest there is (a model that the user named is kept). One resampling does the rest.
+    """
+    if request.model is not None:
+        return wish.model
+    spacing = wish.final_spacing or tuple(old / factor for old, factor in zip(band.spacing, wish.factors))
+    needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in range(3) if axis != wish.slice_axis)
+    factors = sorted({model.factor for model in installed_models() if not model.through_slices})
+    suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
+    # A detail that was chosen with the asked-for model in mind must be one that the other can show.
+    return suited if suited.has_detail or not request.detail else wish.model
+
+
+def _with_context(
+    box: Box, source: tuple[int, int, int], stored: tuple[int, int, int], slice_axis: int, halo: int
+) -> Box:
+    """Return the voxels of a step's input to compute: all that ``box`` touches, and in-plane context.
+
+    Args:
+        box: of stored voxels, of which there are ``stored`` along i, j and k.
+        source: dimensions of the step's input, which fills the same space.
+    """
+    first, last = [], []
+    for axis, (low, high, size, count) in enumerate(zip(*box, source, stored)):
+        margin = 0 if axis == slice_axis else halo + CONTEXT
+        first.append(max(0, low * size // count - margin))
+        last.append(min(size, -(-high * size // count) + margin))
+    return tuple(first), tuple(last)
+
+
+def _new_slices_step(
+    survey: Survey, wish: _Wish, request: UpscaleRequest, box: Box, plane: Grid, grid: Grid, scalar_type: str
+) -> MakeNewSlices:
+    asked = request.thickness is not None
+    # With a model for the slice plane, the detail that was asked for is that model's.
+    detail = float(request.detail or 0.0) if wish.model is None else 0.0
+    wish.through.digest(detail)  # refuses a detail that the model does not have
+    return MakeNewSlices(
+        model=wish.through,
+        detail=detail,
+        slice_axis=wish.slice_axis,
+        box=box if wish.model is None else ((0, 0, 0), plane.dimensions),
+        grid=grid,
+        thickness=float(request.thickness) if asked else survey.thickness,
+        thickness_from="the request" if asked else survey.thickness_from,
+        adapt=request.adapt,
+        stored_plane=wish.model is None,
+        scalar_type=scalar_type,
+        ensemble=request.quality == "best" or request.uncertainty,
+        spread=request.uncertainty,
+        hold=request.consistency,
+    )
+
+
+def _decisions(survey: Survey, request: UpscaleRequest, box: Box, steps: list[Step], band_used: bool) -> list[str]:
+    decisions = [f"The slice axis is {AXES[survey.slice_axis]}: so says {survey.slice_axis_from}."]
+    if box != ((0, 0, 0), survey.grid.dimensions):
+        wanted, whole = survey.grid.cropped(box).dimensions, survey.grid.dimensions
+        decisions.append(f"Of {' x '.join(map(str, whole))} voxels, {' x '.join(map(str, wanted))} are upscaled.")
+    if not band_used:
+        decisions.append(survey.band.sentence(as_stored=True))
+    decisions += [step.sentence for step in steps]
+    if not request.consistency:
+        decisions.append("What was measured is not held, as was asked for.")
+    return decisions
+
+
+def _warnings(survey: Survey, steps: list[Step]) -> list[str]:
+    warnings = []
+    for model in (step.model for step in steps if isinstance(step, (RefineSlicePlane, MakeNewSlices))):
+        if survey.modality and survey.modality != model.modality:
+            warnings.append(f"The model {model.name} was trained on {model.modality}, and this is {survey.modality}.")
+    if survey.volume.is_sheared:
+        warnings.append("The volume's axes are not at right angles; the result is sheared in the same way.")
+    return warnings
 
 
 def _by_x(values: tuple[float, ...]) -> str:

@@ -1,23 +1,30 @@
-"""What the steps of one upscaling share: the request, where they run, and how they tell their progress and stop."""
+"""What the steps of one upscaling share, and what each of them gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
+from ..acquisition.survey import Survey
 from ..errors import Cancelled
-from ..models.devices import Device
-from .plan import UpscaleRequest
+from ..geometry.volume import Volume
+
+if TYPE_CHECKING:
+    from ..models.devices import Device
 
 
 @dataclass(frozen=True)
 class Run:
-    """One call of ``upscaling.upscale``, where ``request``, ``progress`` and ``cancelled`` are explained.
+    """One upscaling as it goes on.
 
-    ``device`` is where it begins; when memory runs out, a step may go on elsewhere.
+    Attributes:
+        survey: of the scan that it began with.
+        device: where it begins; when memory runs out, a step may go on elsewhere.
+        progress, cancelled: as of ``upscale.upscale``.
     """
 
-    request: UpscaleRequest
+    survey: Survey
     device: Device
     progress: Callable[[int, int, str], None]
     cancelled: Callable[[], bool]
@@ -26,3 +33,38 @@ class Run:
         """Raise ``Cancelled`` if ``cancelled()`` returns True."""
         if self.cancelled():
             raise Cancelled
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step gives.
+
+    Attributes:
+        volume: the volume.
+        part: the step's part of the report, JSON-able; ``kind`` says which step it was.
+        device: where it ended, as ``torch`` names it, or None where it used no network.
+        warnings: what went otherwise than planned, in sentences.
+        uncertainty: the SD of the ensemble's answers, where it was asked for.
+    """
+
+    volume: Volume
+    part: dict
+    device: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    uncertainty: Volume | None = None
+
+
+class Step(Protocol):
+    """A part of a plan. It is complete before any voxel is computed, and knows no other step."""
+
+    @property
+    def sentence(self) -> str:
+        """What the step does and why so, in one sentence for the user."""
+
+    def run(self, volume: Volume, run: Run) -> StepResult:
+        """Return what the step makes of ``volume``.
+
+        Raises:
+            InputError: the result does not fit into the memory, or a model folder is damaged.
+            Cancelled: ``run.cancelled()`` returned True.
+        """

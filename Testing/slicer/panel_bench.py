@@ -4,9 +4,9 @@ import sys
 
 from pythonqt_stand_ins import StandInParameters, load_panel
 from subprocess_worker import SubprocessWorker
-from SuperResolutionWidgets.Forecast.AcquisitionNote import AcquisitionNote
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
+from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan
 from SuperResolutionWidgets.Installation.InstallError import InstallError
 from SuperResolutionWidgets.Panel.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
@@ -54,7 +54,7 @@ class PanelBench:
             devices=DeviceCatalog(self.list_gpus, lambda: "cuda", platform="linux"),
             forecast=Forecaster(run_times),
             runTimes=run_times,
-            acquisition=AcquisitionNote(),
+            scan=SurveyedScan(),
         )
         self.attach()
         return self

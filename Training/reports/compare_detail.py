@@ -23,7 +23,7 @@ from SuperResolutionLib.evaluation.evaluate import DEGRADATIONS, Truth, choose_s
 from SuperResolutionLib.evaluation.metrics import foreground, gradient_magnitude_similarity, psnr
 from SuperResolutionLib.files.volumes import read_volume
 from SuperResolutionLib.models.bundles import find_model
-from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
 from Training.losses.perceptual import PerceptualLoss
 from Training.reports.hatching import hatching

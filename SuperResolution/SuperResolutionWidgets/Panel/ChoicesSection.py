@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.plan import Plan, plan
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 from ..Forecast.Prospect import Prospect
 from ..Scene.Companion import Companion
@@ -17,8 +18,8 @@ class ChoicesSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        placement, models, devices, forecast, acquisition, regionBox: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``AcquisitionNote`` and ``RegionBox``.
+        placement, models, devices, forecast, scan, regionBox: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``SurveyedScan`` and ``RegionBox``.
         onMoved: called when the user has changed the box of the region.
 
     Attributes:
@@ -28,13 +29,13 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, acquisition, regionBox, onMoved):
+    def __init__(self, ui, placement, models, devices, forecast, scan, regionBox, onMoved):
         self._ui = ui
         self._placement = placement
         self._models = models
         self._devices = devices
         self._forecast = forecast
-        self._acquisition = acquisition
+        self._scan = scan
         self._regionBox = regionBox
         self._onMoved = onMoved
         self._parameters = None
@@ -62,6 +63,7 @@ class ChoicesSection:
         self._regionBox.follow(self._shownRegion, self._onMoved)
         if parameters is None:
             self.prospect = None
+            self._scan.forget()
             return
         if parameters.device not in [device.name for device in self._devices.ALWAYS]:
             self._listAllDevices()
@@ -90,7 +92,8 @@ class ChoicesSection:
         if self._parameters is None:
             return None
         parameters = self._parameters
-        prospect = self._prospect(volumeFromNode(parameters.inputVolume))
+        todo = self._plan(volumeFromNode(parameters.inputVolume))
+        prospect = self._forecast.prospect(todo, len(self._companions()))
         return UpscaleTask(
             inputNode=parameters.inputVolume,
             outputNode=parameters.outputVolume,
@@ -98,6 +101,7 @@ class ChoicesSection:
             options=tuple(self._options(prospect)),
             companions=self._companions(),
             region=self._region(),
+            sliceAxis=todo.survey.slice_axis,
             addsSlices=prospect.addsSlices,
             workload=prospect.workload,
         )
@@ -122,15 +126,15 @@ class ChoicesSection:
         self.prospect, self._addsSlices = None, False
         try:
             volume = volumeFromNode(parameters.inputVolume)
-            prospect = self._prospect(volume)
-            note = self._acquisition.text(parameters.inputVolume, volume, parameters.asStored)
+            prospect = self._forecast.prospect(self._plan(volume), len(self._companions()))
+            note = self._scan.note(parameters.inputVolume, volume, parameters.asStored)
             text = "\n".join(filter(None, [f"Result: {prospect.text()}", note]))
             self.prospect = prospect
         except InputError as error:
             text = str(error)
         self._ui.forecastLabel.text = text
 
-    def _prospect(self, volume) -> Prospect:
+    def _plan(self, volume) -> Plan:
         parameters = self._parameters
         self._placement.checkOutputNode(parameters.outputVolume, parameters.inputVolume)
         request = UpscaleRequest(
@@ -140,17 +144,15 @@ class ChoicesSection:
             device=parameters.device,
             region=self._region(),
             uncertainty=parameters.uncertainty,
+            as_stored=parameters.asStored,
         )
-        band = self._acquisition.band(parameters.inputVolume, volume)
-        acquired = band.acquired_spacing if band.zero_filled and not parameters.asStored else None
-        companions = len(self._companions())
-        prospect = self._forecast.prospect(volume, request, acquired, companions)
+        scan = self._scan.survey(parameters.inputVolume, volume)
+        todo = plan(scan, request)
         # Remembered before a thickness can be refused, which the user must be able to see and change.
-        self._addsSlices = prospect.addsSlices
-        if prospect.addsSlices and (parameters.thickness or parameters.adapt):
-            request = replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt)
-            prospect = self._forecast.prospect(volume, request, acquired, companions)
-        return prospect
+        self._addsSlices = todo.new_slices is not None
+        if self._addsSlices and (parameters.thickness or parameters.adapt):
+            todo = plan(scan, replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt))
+        return todo
 
     def _options(self, prospect: Prospect) -> list[str]:
         parameters = self._parameters

@@ -116,7 +116,7 @@ class RunSection:
 
     def _startPreview(self, task: UpscaleTask) -> None:
         volume = volumeFromNode(task.inputNode)
-        cut = self._currentSlice.find(task.inputNode, volume, task.region, task.addsSlices)
+        cut = self._currentSlice.find(task.inputNode, volume, task.sliceAxis, task.region, task.addsSlices)
 
         def show(task, outcome, seconds):
             if not self._choices.isOpen:
@@ -180,7 +180,7 @@ class RunSection:
         node = self._placement.place(
             outcome.volume, report, task.inputNode, task.name, task.outputNode, companions=outcome.companions
         )
-        device = report.get("device_label", report["device"])
+        device = report["device_label"]
         return "\n".join([f"{node.GetName()}: done in {seconds:.0f} s on {device}.", *report["warnings"]])
 
     def _startNext(self) -> None:

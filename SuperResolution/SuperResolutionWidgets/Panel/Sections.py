@@ -16,15 +16,15 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
-        placement, models, devices, forecast, runTimes, acquisition: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``AcquisitionNote``.
+        placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
+            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, acquisition):
+    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan):
         self._parameters = None
         view = ComparisonView()
         self._preview = SlicePreview(view)
-        self._choices = ChoicesSection(ui, placement, models, devices, forecast, acquisition, RegionBox(), self.refresh)
+        self._choices = ChoicesSection(ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh)
         self._runs = RunSection(
             ui,
             self._choices,

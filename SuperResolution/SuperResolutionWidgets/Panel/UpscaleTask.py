@@ -17,6 +17,7 @@ class UpscaleTask:
         options: of the command ``upscale``, but for the region.
         companions: each ``Companion`` that is wanted beside the result.
         region: R, A, S, R, A, S in mm, or None for all.
+        sliceAxis: the axis across the slices; 0, 1, 2 for i, j, k.
         addsSlices: whether new slices come between those of the input.
         workload: what its time is remembered for; None where that would tell nothing.
     """
@@ -27,6 +28,7 @@ class UpscaleTask:
     options: tuple[str, ...]
     companions: tuple[Companion, ...] = ()
     region: tuple[float, ...] | None = None
+    sliceAxis: int = 2
     addsSlices: bool = False
     workload: Workload | None = None
 

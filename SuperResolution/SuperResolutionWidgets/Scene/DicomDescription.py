@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import slicer
 
+from SuperResolutionLib.upscaling.report import model_names
+
 
 class DicomDescription:
     """Describes a result in the subject hierarchy as a series derived from its input, as far as that is a DICOM series.
@@ -26,7 +28,7 @@ class DicomDescription:
         attributes["SeriesDescription"] = f"{description} SR {factor} not for diagnosis".strip()
         number = hierarchy.GetItemAttribute(inputItem, constants.GetDICOMSeriesNumberAttributeName())
         attributes["SeriesNumber"] = str(1000 + int(number)) if number.strip().isdigit() else ""
-        attributes.update(Manufacturer="SuperResolution for 3D Slicer", Model=report.get("model", ""))
+        attributes.update(Manufacturer="SuperResolution for 3D Slicer", Model=model_names(report))
         # The images that the result was made from, as Slicer names what a series refers to.
         attributes["ReferencedInstanceUIDs"] = hierarchy.GetItemUID(inputItem, constants.GetDICOMInstanceUIDName())
         for name, value in attributes.items():

@@ -6,6 +6,7 @@ import slicer
 import slicer.util
 
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
 from .Companion import Companion
 from .DicomDescription import DicomDescription
@@ -128,13 +129,14 @@ class ResultPlacement:
         display.SetWindowLevel(*companion.window(volume.voxels))
 
     def _writeProvenance(self, node, report):
+        shown = detail(report)
         provenance = {
-            "Model": report.get("model", ""),
-            "ModelSHA256": report.get("model_sha256", ""),
-            "Factor": "x".join(str(factor) for factor in report.get("factors_ijk", [])),
-            "Detail": str(report.get("detail", "")),
-            "Device": report.get("device", ""),
-            "Version": report.get("program", ""),
+            "Model": model_names(report),
+            "ModelSHA256": model_digests(report),
+            "Factor": "x".join(str(factor) for factor in report["output"]["factors_ijk"]),
+            "Detail": "" if shown is None else str(shown),
+            "Device": report["device"],
+            "Version": report["program"],
             "Report": json.dumps(report),
         }
         for key, value in provenance.items():

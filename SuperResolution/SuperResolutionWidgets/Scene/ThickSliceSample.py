@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import slicer
 import slicer.util
 
+from SuperResolutionLib.acquisition.survey import slice_axis
 from SuperResolutionLib.geometry.intensity import as_scalar_type
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
-from SuperResolutionLib.upscaling.plan import slice_axis
 
 
 @dataclass(frozen=True)

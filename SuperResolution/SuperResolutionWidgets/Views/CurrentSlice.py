@@ -5,7 +5,7 @@ import slicer
 import slicer.util
 import vtk
 
-from SuperResolutionLib.upscaling.plan import slice_axis
+from SuperResolutionLib.geometry.grid import Grid
 
 from .Cut import Cut
 
@@ -16,17 +16,17 @@ class CurrentSlice:
     COSINE = 0.7
     """A view cuts a volume along a plane of its voxels if the angle between the two is below 45 degrees."""
 
-    def find(self, volumeNode, volume, region=None, throughSlices: bool = False) -> Cut:
+    def find(self, volumeNode, volume, sliceAxis: int, region=None, throughSlices: bool = False) -> Cut:
         """Return the slice that a view shows, or the cut through the slices; the middle one where no view shows any.
 
         Args:
             volume: the ``Volume`` of ``volumeNode``.
+            sliceAxis: the axis across the slices; 0, 1, 2 for i, j, k.
             region: R, A, S, R, A, S in mm; the cut lies in it, and is as large.
             throughSlices: whether a cut through the slices is wanted.
         """
-        across = slice_axis(volume)
-        axes = [axis for axis in (2, 1, 0) if (axis != across) == throughSlices]
-        first, last = ((0, 0, 0), volume.dimensions) if region is None else volume.box_of_region(region)
+        axes = [axis for axis in (2, 1, 0) if (axis != sliceAxis) == throughSlices]
+        first, last = ((0, 0, 0), volume.dimensions) if region is None else Grid.of(volume).box_of_region(region)
         ijkToWorld = self._toWorld(volumeNode) @ volume.ijk_to_ras
         for sliceNode in self._views(volumeNode):
             sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())

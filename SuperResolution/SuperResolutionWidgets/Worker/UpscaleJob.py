@@ -100,7 +100,7 @@ class UpscaleJob:
         except InputError as error:
             return UpscaleOutcome(message=f"The result could not be read back: {error}", log=log)
         # The report stays with the node; the files that it names are about to go.
-        report = {k: v for k, v in self._messages.result["report"].items() if k not in ("input_file", "output_file")}
+        report = {key: value for key, value in self._messages.result["report"].items() if key != "files"}
         return UpscaleOutcome(volume=volume, companions=companions, report=report)
 
     def _removeFolder(self) -> None:

@@ -171,7 +171,7 @@ class _DerivedImages:
             setattr(data, f"{word}Date", now.strftime("%Y%m%d"))
             setattr(data, f"{word}Time", now.strftime("%H%M%S"))
         data.Manufacturer = "SuperResolution for 3D Slicer"
-        data.ManufacturerModelName = _ascii(report.get("model", "model not stated"))[:64]
+        data.ManufacturerModelName = _ascii(_joined(report, "model") if report else "model not stated")[:64]
         data.SoftwareVersions = VERSION
         scanner = self._item(PurposeOfReferenceCodeSequence=[self._code("109101", "Acquisition Equipment")])
         for keyword in EQUIPMENT:
@@ -213,12 +213,12 @@ class _DerivedImages:
         ending = f"SR {factor} not for diagnosis"
         data.SeriesDescription = f"{name[: 63 - len(ending)]} {ending}".strip()
         data.ImageComments = DISCLAIMER
-        model = _ascii(report.get("model", "not stated"))
+        details = [step["detail"] for step in report.get("steps", []) if "detail" in step]
         words = [
-            f"{_ascii(report.get('program', 'SuperResolution'))}, model {model}",
-            f"SHA-256 {report.get('model_sha256', 'not stated')}",
+            f"{_ascii(report.get('program', 'SuperResolution'))}, model {_ascii(_joined(report, 'model'))}",
+            f"SHA-256 {_joined(report, 'model_sha256')}",
             f"factor {factor} (columns x rows x slices)",
-            f"detail {report['detail']:g}" if "detail" in report else "detail not stated",
+            f"detail {details[0]:g}" if details else "detail not stated",
         ]
         precision = "" if pixels.exact else f" Real values are stored in steps of {pixels.step:.3g}."
         data.DerivationDescription = f"{', '.join(words)}. {DISCLAIMER}{precision}"[:1024]
@@ -270,3 +270,10 @@ def _decimals(values) -> list[str]:
 def _ascii(text: str) -> str:
     # The source's character set may not hold what a name holds.
     return str(text).encode("ascii", "replace").decode().replace("\\", "/")
+
+
+def _joined(report: dict, key: str) -> str:
+    """Return what the report says under ``key`` of each network that ran, joined by ``and``."""
+    if not report:
+        return "not stated"
+    return " and ".join(step[key] for step in report["steps"] if key in step) or "none"

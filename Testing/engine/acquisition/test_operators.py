@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import (
     OPERATORS,
-    add_rician_noise,
     antialiased_bicubic,
     area_average,
     kspace_crop,

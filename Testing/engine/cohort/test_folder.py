@@ -16,7 +16,7 @@ from SuperResolutionLib.cohort.summary import format_summary
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.volumes import image_from_volume, read_volume, write_volume
 from SuperResolutionLib.geometry.volume import refined_matrix
-from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 TWICE = UpscaleRequest(factor=2, quality="fast", device="cpu")
 

@@ -136,7 +136,7 @@ def test_a_worker_takes_its_share_of_the_processor(folder, tmp_path):
     distributed = pytest.importorskip("distributed", reason="several workers need dask")
     from SuperResolutionLib.cohort.folder import CohortTask, find_volumes
     from SuperResolutionLib.cohort.workers import _run_on_worker
-    from SuperResolutionLib.upscaling.plan import UpscaleRequest
+    from SuperResolutionLib.upscaling.request import UpscaleRequest
 
     request = UpscaleRequest(factor=2, quality="fast", device="cpu")
     task = CohortTask(find_volumes(folder, tmp_path / "out")[0], request, added=False, resume=False, compressed=True)

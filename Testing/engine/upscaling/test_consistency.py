@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from SuperResolutionLib.acquisition.operators import OPERATORS, add_rician_noise, area_average
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.operators import OPERATORS, area_average
 from SuperResolutionLib.upscaling.consistency import HeldBand, _upsampled_and_averaged, noise_level
 
 CLEAN = HeldBand(0.25)

@@ -7,20 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from SuperResolutionLib.acquisition import survey as survey_module
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
+from SuperResolutionLib.acquisition.survey import slice_axis, survey
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.upscaling.plan import UpscaleRequest, plan_from_band, plan_upscale, slice_axis
+from SuperResolutionLib.upscaling.plan import plan as plan_of
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 ONE_SENTENCE = r"^[^\n]+[;:,] [^\n]+\.$"
 
 
 def volume_of(spacing=(1, 1, 3), dimensions=(20, 18, 6)) -> Volume:
-    return Volume(np.zeros(dimensions[::-1], np.int16), np.diag([*spacing, 1.0]))
+    voxels = np.arange(np.prod(dimensions)).reshape(dimensions[::-1]) % 500
+    return Volume(voxels.astype(np.int16), np.diag([*spacing, 1.0]))
 
 
 def plan(volume, **wishes):
-    return plan_upscale(volume, UpscaleRequest(**{"quality": "fast", **wishes}))
+    return plan_of(survey(volume), UpscaleRequest(**{"quality": "fast", **wishes}))
+
+
+def factors_of(made):
+    """The slice plane's factors along i, j and k, as the network has them."""
+    return (1, 1, 1) if made.slice_plane is None else made.slice_plane.factors
 
 
 @pytest.mark.parametrize(
@@ -52,17 +61,17 @@ def test_the_slice_axis_does_not_depend_on_where_the_volume_points(oblique_phant
 @pytest.mark.parametrize("spacing, ones", [((1, 1, 3), 2), ((3, 1, 1), 0), ((1, 3, 1), 1), ((1, 1, 1), 2)])
 def test_a_single_factor_refines_the_slice_plane(spacing, ones, factor):
     made = plan(volume_of(spacing), factor=factor)
-    assert made.slice_axis == ones
-    assert made.factors == tuple(1 if axis == ones else factor for axis in range(3))
-    assert made.model.factor == factor
-    assert made.final_spacing is None
+    assert made.survey.slice_axis == ones
+    assert factors_of(made) == tuple(1 if axis == ones else factor for axis in range(3))
+    assert made.slice_plane.model.factor == factor
+    assert made.grid.dimensions == tuple(np.multiply((20, 18, 6), factors_of(made)))
 
 
 @pytest.mark.parametrize("factor", [(4, 1, 4), (1, 2, 2), (2, 2, 1)])
 def test_factors_per_axis_name_the_plane_themselves(factor):
     made = plan(volume_of(), factor=factor)
-    assert made.factors == factor
-    assert made.slice_axis == factor.index(1)
+    assert factors_of(made) == factor
+    assert made.survey.slice_axis == factor.index(1)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +95,9 @@ def test_a_named_model_must_have_the_factor_that_is_asked_for():
 
 
 def test_without_a_wish_the_factor_is_the_models_or_4():
-    assert plan(volume_of(), factor=None).factors == (4, 4, 1)
-    assert plan(volume_of(), factor=None, model="mri-x2-compact").factors == (2, 2, 1)
-    assert plan(volume_of(), factor=None, model="mri-through-plane").final_spacing == (1, 1, 1)
+    assert factors_of(plan(volume_of(), factor=None)) == (4, 4, 1)
+    assert factors_of(plan(volume_of(), factor=None, model="mri-x2-compact")) == (2, 2, 1)
+    assert tuple(plan(volume_of(), factor=None, model="mri-through-plane").grid.spacing) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -104,16 +113,16 @@ def test_without_a_wish_the_factor_is_the_models_or_4():
 )
 def test_a_target_spacing_takes_the_smallest_factor_that_reaches_it(spacing, factor, final):
     made = plan(volume_of(), factor=None, spacing=spacing)
-    assert made.factors == (factor, factor, 1)
-    assert made.final_spacing == final
+    assert factors_of(made) == (factor, factor, 1)
+    assert tuple(made.grid.spacing) == pytest.approx(final)
 
 
 @given(st.floats(0.2501, 0.99))
 def test_any_reachable_spacing_is_reached_by_a_factor_at_or_above_it(spacing):
     made = plan(volume_of(), factor=None, spacing=spacing)
-    assert made.factors[0] * spacing >= 0.999
-    assert made.factors[0] == (2 if spacing >= 0.5 else 4)
-    assert made.final_spacing == (spacing, spacing, 3)
+    assert factors_of(made)[0] * spacing >= 0.999
+    assert factors_of(made)[0] == (2 if spacing >= 0.5 else 4)
+    assert tuple(made.grid.spacing) == pytest.approx((spacing, spacing, 3))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +137,11 @@ def test_a_spacing_that_cannot_be_reached_is_an_input_error(spacing):
 
 def test_isotropic_refines_a_single_slice_to_its_finest_spacing():
     made = plan(volume_of((0.5, 1, 0.5), (20, 18, 1)), factor=None, isotropic=True)
-    assert made.factors == (2, 2, 1)
-    assert made.final_spacing == (0.5, 0.5, 0.5)
+    assert factors_of(made) == (2, 2, 1)
+    assert tuple(made.grid.spacing) == pytest.approx((0.5, 0.5, 0.5))
 
 
-@pytest.mark.parametrize("spacing, slices", [((1, 1, 1), 6), ((1, 1.1, 1), 1)])
+@pytest.mark.parametrize("spacing, slices", [((1, 1, 1), 6), ((1, 1.02, 1), 1)])
 def test_isotropic_of_an_isotropic_volume_is_an_input_error(spacing, slices):
     with pytest.raises(InputError, match="already"):
         plan(volume_of(spacing, (20, 18, slices)), factor=None, isotropic=True)
@@ -150,9 +159,10 @@ def test_isotropic_of_an_isotropic_volume_is_an_input_error(spacing, slices):
 )
 def test_a_factor_along_the_slice_axis_asks_for_new_slices(factor, across, in_plane, slice_factor):
     made = plan(volume_of(), factor=factor)
-    assert (made.slice_axis, made.factors, made.slice_factor) == (across, in_plane, slice_factor)
-    assert made.through.through_slices and (made.model is None) == (in_plane == (1, 1, 1))
-    assert made.output_grid(volume_of()).dimensions == tuple(np.multiply(volume_of().dimensions, factor))
+    assert (made.survey.slice_axis, factors_of(made)) == (across, in_plane)
+    assert made.new_slices.model.through_slices and (made.slice_plane is None) == (in_plane == (1, 1, 1))
+    assert made.grid.dimensions == tuple(np.multiply(volume_of().dimensions, factor))
+    assert made.grid.dimensions[across] == slice_factor * volume_of().dimensions[across]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +179,8 @@ def test_a_factor_along_the_slice_axis_asks_for_new_slices(factor, across, in_pl
 )
 def test_a_spacing_finer_than_the_slices_asks_for_new_slices(spacing, wish, in_plane, final):
     made = plan(volume_of(spacing), factor=None, **wish)
-    assert made.through.through_slices and made.final_spacing == final
-    assert made.factors == in_plane
+    assert made.new_slices.model.through_slices and tuple(made.grid.spacing) == pytest.approx(final)
+    assert factors_of(made) == in_plane
 
 
 @pytest.mark.parametrize(
@@ -185,7 +195,7 @@ def test_a_spacing_finer_than_the_slices_asks_for_new_slices(spacing, wish, in_p
 def test_the_thickness_is_the_requests_the_files_or_the_spacing_in_this_order(wish, in_file, thickness, source):
     volume = replace(volume_of(), slice_thickness=in_file)
     made = plan(volume, factor=(1, 1, 3), thickness=wish)
-    assert (made.thickness, made.thickness_from) == (pytest.approx(thickness), source)
+    assert (made.new_slices.thickness, made.new_slices.thickness_from) == (pytest.approx(thickness), source)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +234,9 @@ def test_a_slice_plane_that_is_one_voxel_thick_is_an_input_error(dimensions, wis
 
 
 def test_one_slice_and_planes_of_two_voxels_are_served():
-    assert plan(volume_of((1, 1, 1), (20, 18, 1))).factors == (4, 4, 1)
-    assert plan(volume_of((1, 1, 1), (1, 18, 6)), factor=(1, 4, 4)).factors == (1, 4, 4)
-    assert plan(volume_of((1, 1, 3), (2, 2, 2))).factors == (4, 4, 1)
+    assert factors_of(plan(volume_of((1, 1, 1), (20, 18, 1)))) == (4, 4, 1)
+    assert factors_of(plan(volume_of((1, 1, 1), (1, 18, 6)), factor=(1, 4, 4))) == (1, 4, 4)
+    assert factors_of(plan(volume_of((1, 1, 3), (2, 2, 2)))) == (4, 4, 1)
 
 
 @pytest.mark.parametrize("wish", [{"quality": "good"}, {"model": "no-such-model"}], ids=str)
@@ -248,10 +258,61 @@ def test_an_unknown_quality_or_model_is_an_input_error(wish):
     ids=str,
 )
 def test_from_the_acquired_band_the_smallest_factor_that_reaches_the_asked_for_grid_is_taken(
-    wishes, shares, network, spacing
+    wishes, shares, network, spacing, monkeypatch
 ):
-    volume, request = volume_of(), UpscaleRequest(**{"quality": "fast", **wishes})
+    volume = volume_of()
     dimensions = tuple(round(size * share) for size, share in zip(volume.dimensions, shares))
-    made = plan_from_band(plan_upscale(volume, request), AcquiredBand(2, volume.spacing, shares, dimensions), request)
-    assert made.factors == network and made.slice_axis == 2
-    assert made.final_spacing == pytest.approx(spacing)
+    band = AcquiredBand(2, volume.spacing, shares, dimensions)
+    monkeypatch.setattr(survey_module, "detect_acquired_band", lambda volume, across: band)
+    made = plan(volume, **wishes)
+    assert made.takes_band and made.survey.slice_axis == 2
+    assert factors_of(made) == network
+    assert tuple(made.grid.spacing) == pytest.approx(spacing)
+
+
+def test_planning_touches_no_voxel():
+    seen = survey(volume_of((1, 1.2, 3)))
+    other_voxels = replace(seen, volume=Volume(np.zeros((6, 18, 20), np.int16), seen.volume.ijk_to_ras))
+    for wishes in (
+        {"factor": 4},
+        {"factor": (1, 1, 4)},
+        {"factor": None, "isotropic": True},
+        {"region": (1, 1, 1, 9, 9, 9)},
+    ):
+        made = [plan_of(scan, UpscaleRequest(**wishes)) for scan in (seen, other_voxels)]
+        assert made[0].decisions == made[1].decisions and made[0].grid.dimensions == made[1].grid.dimensions
+
+
+def test_voxels_that_are_nearly_isotropic_are_resampled_without_a_network():
+    made = plan(volume_of((1, 1.1, 1), (20, 18, 1)), factor=None, isotropic=True)
+    assert [type(step).__name__ for step in made.steps] == ["Resample"]
+    assert tuple(made.grid.spacing) == pytest.approx((1, 1, 1))
+    with pytest.raises(InputError, match="no uncertainty"):
+        plan(volume_of((1, 1.1, 1), (20, 18, 1)), factor=None, isotropic=True, uncertainty=True)
+
+
+@pytest.mark.parametrize(
+    "wishes, words",
+    [
+        (
+            {"factor": 4},
+            ["slice axis is k: so says the coarsest spacing", "acquired as stored", "x4 by mri-x4-compact"],
+        ),
+        ({"factor": (1, 4, 4)}, ["slice axis is i: so says the factors that were asked for"]),
+        ({"factor": (1, 1, 4)}, ["New slices are made by mri-through-plane", "says the slice spacing"]),
+        ({"factor": 2, "model": "mri-x2-rrdb", "consistency": False}, ["as was asked for", "not held"]),
+        ({"box": ((1, 1, 1), (9, 9, 4))}, ["Of 20 x 18 x 6 voxels, 8 x 8 x 3 are upscaled"]),
+    ],
+    ids=str,
+)
+def test_each_decision_is_one_sentence(wishes, words):
+    decisions = plan(volume_of(), **wishes).decisions
+    assert all(decision.endswith(".") and "\n" not in decision for decision in decisions)
+    for word in words:
+        assert any(word in decision for decision in decisions), (word, decisions)
+
+
+def test_a_scan_that_cannot_be_upscaled_is_refused_when_it_is_planned():
+    constant = Volume(np.full((6, 18, 20), 7, np.int16), np.diag([1.0, 1.0, 3.0, 1.0]))
+    with pytest.raises(InputError, match="All voxels of the volume are equal"):
+        plan(constant)

@@ -12,7 +12,7 @@ from SuperResolutionWidgets.Forecast.Workload import Workload
 
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.upscaling.plan import UpscaleRequest
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
 
 

@@ -24,7 +24,7 @@ from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E40
 
 from SuperResolutionLib.errors import InputError  # noqa: E402
 from SuperResolutionLib.models.bundles import Model  # noqa: E402
-from SuperResolutionLib.upscaling.plan import UpscaleRequest, plan_upscale  # noqa: E402
+from SuperResolutionLib.upscaling.request import UpscaleRequest, plan_upscale  # noqa: E402
 
 
 def test_without_an_input_the_panel_asks_for_one(bench):

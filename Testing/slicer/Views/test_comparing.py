@@ -16,7 +16,7 @@ from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E40
 from SuperResolutionWidgets.Views.ComparisonView import ComparisonView  # noqa: E402
 from SuperResolutionWidgets.Views.CurrentSlice import CurrentSlice  # noqa: E402
 
-from SuperResolutionLib.upscaling.plan import UpscaleRequest  # noqa: E402
+from SuperResolutionLib.upscaling.request import UpscaleRequest  # noqa: E402
 
 VIEWS = ("Red", "Yellow", "Green")
 

@@ -29,12 +29,12 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from SuperResolutionLib.acquisition.operators import add_rician_noise, kspace_crop_to
+from SuperResolutionLib.acquisition.noise import add_rician_noise, noise_level
+from SuperResolutionLib.acquisition.operators import kspace_crop_to
 from SuperResolutionLib.acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.volumes import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
 from SuperResolutionLib.geometry.intensity import IntensityScale
-from SuperResolutionLib.upscaling.consistency import noise_level
 from Training.degradation.learned.noise_of_air import noise_of_air
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel
@@ -261,7 +261,7 @@ def learn_degradation(
     real = _draw_patches(coarse, 1, 0, random, "coarse scan")
     fine = _draw_patches(sharp, factor, SUPPORT // 2, random, "sharp scans")
     in_air = noise_of_air(coarse)
-    expected = ExpectedNoise(in_air, AIR_WEIGHT) if in_air else ExpectedNoise(max(1e-3, noise_level(real[:, None])), 0)
+    expected = ExpectedNoise(in_air, AIR_WEIGHT) if in_air else ExpectedNoise(max(1e-3, noise_level(real.numpy())), 0)
     kernel, noise, gain = _fit_gaussian(fine[:FITTED_PATCHES], real, factor, expected, generator)
     if in_air:
         large = _not_smaller(sharp, factor * PATCH)

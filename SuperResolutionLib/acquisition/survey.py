@@ -1,0 +1,159 @@
+"""The survey of a scan: what it is, looked at once, before anything is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..geometry.grid import Grid
+from ..geometry.intensity import IntensityScale
+from ..geometry.volume import Volume
+from .acquired_band import AcquiredBand, detect_acquired_band
+from .band_crop import crop_to_band
+from .noise import noise_level
+
+CT_BELOW = -500
+"""Only CT has voxels as low as this: air, at -1000 HU."""
+NOISE_SLICES = 16
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What the intensities of a scan are.
+
+    Attributes:
+        scale: the robust range of the whole volume.
+        noise: SD of the noise, normalised by ``scale``; 0 where there is none to see.
+        empty: the normalised value around the patient where it is exactly constant, else None.
+    """
+
+    scale: IntensityScale
+    noise: float
+    empty: float | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a scan is. Every ``..._from`` says in words who says so.
+
+    What takes a while to find (``stored``, ``acquired_volume``, ``acquired``) is found when it is first asked for, and
+    then kept.
+
+    Attributes:
+        volume: the scan.
+        slice_axis: the axis across the slices, 0, 1, 2 for i, j, k.
+        modality: the DICOM modality ("MR", "CT"), or None.
+        thickness: of the slices in mm, the FWHM of their profile.
+        magnitude: whether no voxel is negative, so that a negative one in a result would be wrong.
+        flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
+        band: the part of k-space that was acquired, along the axes of the slices.
+    """
+
+    volume: Volume = field(repr=False)
+    slice_axis: int
+    slice_axis_from: str
+    modality: str | None
+    modality_from: str
+    thickness: float
+    thickness_from: str
+    magnitude: bool
+    flaw: str
+    band: AcquiredBand
+
+    @property
+    def grid(self) -> Grid:
+        """Where the scan's voxels lie."""
+        return Grid.of(self.volume)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of voxel centres along i, j and k, in mm."""
+        return self.volume.spacing
+
+    def across(self, axis: int, says: str) -> Survey:
+        """Return the survey of the same scan with its slices taken across ``axis``, since ``says`` says so."""
+        return self if axis == self.slice_axis else _survey(self.volume, axis, says)
+
+    @cached_property
+    def stored(self) -> Levels:
+        """The intensities of the scan as it is stored."""
+        return _levels(self.volume, self.slice_axis)
+
+    @cached_property
+    def acquired_volume(self) -> Volume:
+        """The scan on the grid of the samples that were acquired: the scan itself where nothing was filled."""
+        return crop_to_band(self.volume, self.band) if self.band.zero_filled else self.volume
+
+    @cached_property
+    def acquired(self) -> Levels:
+        """The intensities of ``acquired_volume``, whose noise is another one."""
+        return _levels(self.acquired_volume, self.slice_axis) if self.band.zero_filled else self.stored
+
+
+def survey(volume: Volume) -> Survey:
+    """Return what a scan is.
+
+    Example::
+
+        print(survey(read_volume("t1.nii.gz")).band.sentence())
+    """
+    axis = slice_axis(volume)
+    spacing = volume.spacing
+    coarsest = spacing[axis] > 1.001 * max(value for other, value in enumerate(spacing) if other != axis)
+    return _survey(volume, axis, "the coarsest spacing" if coarsest else "no axis being coarser than both others")
+
+
+def slice_axis(volume: Volume) -> int:
+    """Return the axis across the slices: the coarsest one, k where it ties (to 0.1 %) or has a single voxel."""
+    spacing = volume.spacing
+    if volume.dimensions[2] == 1 or spacing[2] >= max(spacing) * 0.999:
+        return 2
+    return max(range(3), key=lambda axis: spacing[axis])
+
+
+def _survey(volume: Volume, axis: int, says: str) -> Survey:
+    lowest, highest = volume.voxels.min(), volume.voxels.max()
+    spacing = volume.spacing[axis]
+    modality, modality_from = volume.modality, "the file"
+    if not modality:
+        modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
+    thickness, thickness_from = volume.slice_thickness, "the file"
+    if not thickness or not is_plausible_thickness(thickness, spacing):
+        thickness, thickness_from = spacing, "the slice spacing"
+    return Survey(
+        volume=volume,
+        slice_axis=axis,
+        slice_axis_from=says,
+        modality=modality,
+        modality_from=modality_from,
+        thickness=thickness,
+        thickness_from=thickness_from,
+        magnitude=bool(lowest >= 0),
+        flaw=_flaw(volume, lowest, highest),
+        band=detect_acquired_band(volume, axis),
+    )
+
+
+def is_plausible_thickness(thickness: float, spacing: float) -> bool:
+    """Return whether slices ``spacing`` mm apart can be ``thickness`` mm thick: a fifth to three times as much."""
+    return 0.2 * spacing <= thickness <= 3 * spacing
+
+
+def _flaw(volume: Volume, lowest: float, highest: float) -> str:
+    # Their extremes are NaN or infinite where any voxel is.
+    if not np.isfinite([lowest, highest]).all():
+        return "The volume holds NaN or infinite voxels; replace them (by 0, say) and try again."
+    if lowest == highest:
+        return "All voxels of the volume are equal, so there is nothing to upscale; choose another volume."
+    return ""
+
+
+def _levels(volume: Volume, axis: int) -> Levels:
+    scale = IntensityScale.of(volume.voxels)
+    slices = np.moveaxis(volume.voxels, 2 - axis, 0)
+    chosen = np.unique(np.linspace(0, len(slices) - 1, NOISE_SLICES).round().astype(int))
+    corners = volume.voxels[:: max(1, volume.voxels.shape[0] - 1)][:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    empty = float(scale.normalise(corners[:1, 0])[0]) if (corners == corners.flat[0]).all() else None
+    return Levels(scale, noise_level(scale.normalise(slices[chosen])), empty)

@@ -1,0 +1,77 @@
+"""``superresolution evaluate``: sharp volumes degraded, upscaled and scored."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import InputError
+from .exit_codes import DONE
+from .options import add_engine, request
+from .progress import NoProgress
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("evaluate", help="degrade sharp volumes and measure ours against interpolation")
+    parser.add_argument("inputs", nargs="+", metavar="HR", help="sharp volumes")
+    parser.add_argument("--factor", type=int, default=4, metavar="F")
+    parser.add_argument(
+        "--degradation",
+        action="append",
+        metavar="NAME",
+        help="area, bicubic, kspace, kspace-noise (2 %%), kspace-noise5 (5 %%) or kspace-soft; all by default",
+    )
+    parser.add_argument(
+        "--plane",
+        action="append",
+        type=_plane,
+        metavar="[NAME=]AXES",
+        help="the sharp plane of all volumes, or of the file NAME, such as ik; the slice plane by default",
+    )
+    parser.add_argument("--slices", type=int, default=24, metavar="N", help="slices a volume (24)")
+    parser.add_argument("--out", metavar="DIR", help="write table.md, records.json and figure.png here")
+    add_engine(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
+    """Evaluate, print the table and return the exit code."""
+    from ..evaluation.evaluate import DEGRADATIONS, evaluate, format_table
+    from ..evaluation.figures import evaluation_figure
+    from ..files.volumes import check_output_folder, write_text
+    from ..upscaling.upscale import upscale
+
+    planes = dict(options.plane or ())
+    if options.out:
+        folder = Path(options.out)
+        check_output_folder(folder)
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for --out.")
+        folder.mkdir(exist_ok=True)
+
+    def ours(volume, factors):
+        return upscale(volume, request(options, factor=factors), cancelled=stop).volume
+
+    evaluation = evaluate(
+        options.inputs,
+        options.factor,
+        options.degradation or DEGRADATIONS,
+        ours,
+        plane=planes.get(None) or planes,
+        most_slices=options.slices,
+        progress=progress,
+    )
+    print(format_table(evaluation.records))
+    if options.out:
+        write_text(folder / "table.md", format_table(evaluation.records, "markdown") + "\n")
+        write_text(folder / "records.json", json.dumps(evaluation.records, indent=1) + "\n")
+        evaluation_figure(evaluation.examples, folder / "figure.png")
+    return DONE
+
+
+def _plane(text: str) -> tuple[str | None, str]:
+    name, _, axes = text.rpartition("=")
+    return (name or None, axes)

@@ -1,0 +1,98 @@
+"""The options that several commands share, and the request that they make."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .progress import PROGRESS
+
+if TYPE_CHECKING:
+    from ..upscaling.request import UpscaleRequest
+
+
+def add_grid(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide the output grid."""
+    grid = parser.add_mutually_exclusive_group()
+    grid.add_argument(
+        "--factor", type=_factor, metavar="F", help="4 for the slice plane, or 1x1x4, 2x2x2, ... (i x j x k)"
+    )
+    grid.add_argument("--spacing", type=_spacing, metavar="MM", help="0.5 for the slice plane, or 0.5x0.5x2")
+    grid.add_argument("--isotropic", action="store_true", help="all axes to the finest spacing")
+
+
+def add_part_and_type(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a part of the scan, and how the result is stored."""
+    parser.add_argument("--region", type=_region, metavar="R,A,S,R,A,S", help="two corners of a box, mm")
+    parser.add_argument(
+        "--box", type=_box, metavar="I,J,K,I,J,K", help="only the voxels from the first index to before the second"
+    )
+    parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
+    parser.add_argument("--no-compression", action="store_true", help="write faster and larger files")
+
+
+def add_acquisition(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how the scan was acquired."""
+    parser.add_argument(
+        "--as-stored", action="store_true", help="do not crop a zero-filled scan to its acquired band first"
+    )
+    parser.add_argument(
+        "--thickness", type=float, metavar="MM", help="of the slices; by default what DICOM says, or else their spacing"
+    )
+    parser.add_argument(
+        "--adapt", action="store_true", help="let the network for new slices learn from this scan first (minutes)"
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the network and where and how it runs."""
+    parser.add_argument("--model", metavar="NAME|DIR", help="an installed model's name, or a model folder")
+    parser.add_argument("--detail", type=float, metavar="0..1", help="0 fidelity, 1 perceptual; the model's default")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps")
+    parser.add_argument("--quality", choices=("fast", "standard", "best"), default="standard")
+    parser.add_argument("--no-consistency", action="store_true", help="do not hold the measured band")
+    parser.add_argument("--progress", choices=tuple(PROGRESS), default="bar")
+
+
+def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
+    """Return the request that the options make; a command that lacks an option leaves its default."""
+    from ..upscaling.request import UpscaleRequest
+
+    named = ("factor", "spacing", "isotropic", "region", "box", "output_type", "as_stored", "thickness", "adapt")
+    chosen = {name: getattr(options, name) for name in named if hasattr(options, name)}
+    engine = {name: getattr(options, name) for name in ("model", "detail", "device", "quality")}
+    return UpscaleRequest(**{**chosen, **engine, "consistency": not options.no_consistency, **more})
+
+
+def _factor(text: str) -> int | tuple[int, ...]:
+    values = tuple(int(part) for part in text.lower().split("x"))
+    return _one_or_three(values)
+
+
+def _spacing(text: str) -> float | tuple[float, ...]:
+    return _one_or_three(tuple(float(part) for part in text.lower().split("x")))
+
+
+def _one_or_three(values: tuple) -> object:
+    if len(values) not in (1, 3):
+        raise ValueError
+    return values[0] if len(values) == 1 else values
+
+
+def _region(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.split(","))
+    if len(values) != 6:
+        raise ValueError
+    return values
+
+
+def _box(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    values = tuple(int(part) for part in text.split(","))
+    if len(values) != 6:
+        raise ValueError
+    return values[:3], values[3:]
+
+
+# What argparse calls a value that a function refuses.
+_factor.__name__, _spacing.__name__ = "factor", "spacing"
+_region.__name__, _box.__name__ = "list of 6 numbers", "list of 6 indices"

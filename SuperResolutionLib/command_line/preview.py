@@ -1,0 +1,63 @@
+"""``superresolution preview``: one slice, or one cut, as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import InputError
+from .exit_codes import DONE
+from .options import add_acquisition, add_engine, add_grid, request
+from .progress import NoProgress
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
+    parser.add_argument("input", metavar="IN", help="a volume, as for upscale")
+    parser.add_argument("picture", metavar="PNG")
+    add_grid(parser)
+    parser.add_argument(
+        "--slice",
+        type=int,
+        metavar="N",
+        help="index of the slice, or of the cut through slices; the middle by default",
+    )
+    add_acquisition(parser)
+    add_engine(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
+    """Draw the picture and return the exit code."""
+    from ..acquisition.survey import survey
+    from ..evaluation.figures import before_after
+    from ..files.volumes import check_output_folder, read_volume
+    from ..geometry.grid import Grid
+    from ..geometry.resampling import resampled
+    from ..upscaling.plan import plan
+    from ..upscaling.report import model_names
+    from ..upscaling.upscale import carry_out
+
+    if not options.picture.lower().endswith(".png"):
+        raise InputError("A preview is a PNG picture; end its name in .png.")
+    check_output_folder(options.picture)
+    volume = read_volume(options.input)
+    wish = request(options)
+    whole = plan(survey(volume), wish)
+    across = whole.survey.slice_axis
+    if whole.new_slices is not None:
+        # New slices are judged on a cut through them.
+        across = max(axis for axis in range(3) if axis != across)
+    index = volume.dimensions[across] // 2 if options.slice is None else options.slice
+    if not 0 <= index < volume.dimensions[across]:
+        raise InputError(f"There is no slice {index}; give one from 0 to {volume.dimensions[across] - 1}.")
+    first, last = [0, 0, 0], list(volume.dimensions)
+    first[across], last[across] = index, index + 1
+    box = (tuple(first), tuple(last))
+    result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
+    coarse = volume.cropped(*box)
+    before_after(coarse, resampled(coarse, Grid.of(result.volume)), result.volume, options.picture, across=across)
+    print(f"{options.picture}: slice {index} of {options.input} by {model_names(result.report)}")
+    return DONE

@@ -1,0 +1,44 @@
+"""``superresolution upscale``: from a file to a finer one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from .exit_codes import DONE
+from .options import add_acquisition, add_engine, add_grid, add_part_and_type, request
+from .progress import NoProgress
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("upscale", help="write a finer volume")
+    parser.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
+    parser.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
+    add_grid(parser)
+    add_part_and_type(parser)
+    add_acquisition(parser)
+    parser.add_argument("--added", metavar="FILE", help="also write the result minus B-spline interpolation")
+    parser.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
+    parser.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
+    add_engine(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
+    """Upscale one file and return the exit code."""
+    from ..upscaling.file_to_file import upscale_file
+
+    report = upscale_file(
+        options.input,
+        options.output,
+        request(options, uncertainty=bool(options.uncertainty)),
+        added=options.added,
+        uncertainty=options.uncertainty,
+        report_file=options.report,
+        compressed=not options.no_compression,
+        progress=progress,
+        cancelled=stop,
+    )
+    progress.result(str(options.output), report)
+    return DONE

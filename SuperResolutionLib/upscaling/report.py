@@ -1,0 +1,112 @@
+"""The report: what was done, in one shape whatever it was; ``report.schema.json`` is that shape.
+
+Everything that tells of a result reads it: the printers, the nodes' attributes in Slicer, the batch's table and
+``--resume``, the DICOM export. It is JSON-able, and nothing heavy is imported to read it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from ..acquisition.survey import Survey
+from ..geometry.volume import AXES, Volume
+from ..version import VERSION
+
+SCHEMA_VERSION = 1
+"""Grows by one when a key changes its meaning or goes; new keys alone leave it."""
+
+
+def model_names(report: dict) -> str:
+    """Return the names of the models that were used, joined by ``and``; "" where none was."""
+    return " and ".join(step["model"] for step in networks(report))
+
+
+def model_digests(report: dict) -> str:
+    """Return the SHA-256 of the weights that were used, joined by ``and``; "" where none were."""
+    return " and ".join(step["model_sha256"] for step in networks(report))
+
+
+def detail(report: dict) -> float | None:
+    """Return the detail of the first network; None where none was used."""
+    return next((step["detail"] for step in networks(report)), None)
+
+
+def residual_percent(report: dict) -> float | None:
+    """Return by how much the result of the first network misses what was measured (RMS, % of the robust range)."""
+    return next((step["consistency"]["residual_percent"] for step in networks(report)), None)
+
+
+def networks(report: dict) -> list[dict]:
+    """Return the parts of the steps in which a network ran."""
+    return [step for step in report.get("steps", []) if "model" in step]
+
+
+def consistency_sentence(step: dict) -> str:
+    """Return what the part of a step with a network says of how well its result agrees with what was measured."""
+    held = step["consistency"]
+    which = "them" if step["kind"] == "new slices" else "it"
+    return (
+        f"{'held' if held['held'] else 'not held'}: {held['band']};"
+        f" the result agrees with {which} to {held['residual_percent']:.3f} % (RMS)"
+    )
+
+
+def describe_survey(survey: Survey, takes_band: bool) -> dict:
+    """Return the report's part on what the scan is.
+
+    Args:
+        takes_band: whether a zero-filled scan was upscaled from its acquired band.
+    """
+    band, levels = survey.band, survey.acquired if takes_band else survey.stored
+    return {
+        "slice_axis": AXES[survey.slice_axis],
+        "slice_axis_from": survey.slice_axis_from,
+        "modality": survey.modality,
+        "modality_from": survey.modality_from,
+        "thickness_mm": round(float(survey.thickness), 6),
+        "thickness_from": survey.thickness_from,
+        "magnitude": survey.magnitude,
+        "range": [levels.scale.low, levels.scale.high],
+        "noise_percent": round(100 * levels.noise, 3),
+        "acquired": {
+            "stored_mm": [round(value, 6) for value in band.spacing],
+            "acquired_mm": [round(value, 6) for value in band.acquired_spacing],
+            "acquired_from": "the spectrum",
+            "zero_filled": band.zero_filled,
+            "sentence": band.sentence(as_stored=not takes_band),
+        },
+    }
+
+
+def describe_volumes(scan: Volume, result: Volume) -> dict:
+    """Return the report's parts ``input`` and ``output``."""
+    factors = np.divide(scan.spacing, result.spacing).round(4)
+    return {
+        "input": _describe(scan),
+        "output": {**_describe(result), "factors_ijk": [int(f) if f == int(f) else float(f) for f in factors]},
+    }
+
+
+def _describe(volume: Volume) -> dict:
+    return {
+        "dimensions_ijk": list(volume.dimensions),
+        "spacing_mm_ijk": [round(value, 6) for value in volume.spacing],
+        "scalar_type": str(volume.voxels.dtype),
+    }
+
+
+def program() -> str:
+    """Return the program's name and version, as the report states them."""
+    return f"SuperResolution {VERSION}"
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the most memory that this process has held so far, in bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

@@ -1,0 +1,49 @@
+"""What a user asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UpscaleRequest:
+    """What the user asked for. Exactly one of ``factor``, ``spacing`` and ``isotropic`` decides the output grid.
+
+    Attributes:
+        factor: a number for the slice plane (4), or one per axis i, j, k ((2, 2, 1) or (1, 1, 4) or (2, 2, 2)); None
+            where one of the next two decides, or else the model: its factor, or isotropic.
+        spacing: mm, a number for the slice plane or one per axis i, j, k.
+        isotropic: refine all axes to the finest spacing.
+        model: an installed model's name or a model folder, for the slice plane or for what lies between the slices, as
+            the model says; None chooses by factor and quality.
+        detail: 0 (fidelity) to 1 (perceptual); None takes the model's default.
+        region: two opposite corners R, A, S, R, A, S of a box in mm; only the voxels that it touches are computed.
+        box: first and last (excluded) index along i, j and k; only these voxels are computed, instead of a region.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        quality: ``fast`` (compact network), ``standard`` (RRDB where one is installed) or ``best`` (plus the
+            eight-fold flip and rotate ensemble).
+        consistency: hold the measured band (see ``consistency.HeldBand``).
+        uncertainty: also return the ensemble's standard deviation; runs the ensemble whatever the quality.
+        output_type: ``input`` keeps the scalar type, ``float`` gives float32.
+        as_stored: upscale a zero-filled scan from its stored voxels instead of the acquired band. The output grid is
+            the same either way: ``factor`` counts from the stored grid.
+        thickness: mm, the slices' (FWHM of the profile); None takes the file's, or else the spacing. It matters only
+            where new slices are asked for.
+        adapt: fine-tune the network that makes new slices on the volume's own slices first; see ``adaptation``.
+    """
+
+    factor: int | tuple[int, int, int] | None = 4
+    spacing: float | tuple[float, float, float] | None = None
+    isotropic: bool = False
+    model: str | None = None
+    detail: float | None = None
+    region: tuple[float, float, float, float, float, float] | None = None
+    box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+    device: str = "auto"
+    quality: str = "standard"
+    consistency: bool = True
+    uncertainty: bool = False
+    output_type: str = "input"
+    as_stored: bool = False
+    thickness: float | None = None
+    adapt: bool = False

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.resampling import Grid, line_resamplers, resampled_lines
 from ..geometry.volume import Volume, refined_matrix
-from ..models.devices import fastest_precision
+from ..models.precision import fastest_precision
 from .consistency import HeldBand, noise_level
 from .inference import SliceInference
 from .plan import Plan, UpscaleRequest, plan_from_band

@@ -13,7 +13,8 @@ from ..errors import InputError
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.resampling import Grid, line_resamplers, resampled_lines
 from ..geometry.volume import Volume
-from ..models.devices import fastest_precision, is_out_of_memory
+from ..models.devices import is_out_of_memory
+from ..models.precision import fastest_precision
 from .adaptation import adapt
 from .consistency import HeldSlices, noise_level
 from .plan import Plan

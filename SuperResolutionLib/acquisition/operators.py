@@ -1,4 +1,4 @@
-"""How a scanner makes a coarse slice out of a fine one: the acquisition operators and their noise.
+"""How a scanner makes a coarse slice out of a fine one: the acquisition operators.
 
 All operators take ``(N, 1, H, W)`` tensors whose sides are multiples of the factor and obey the half-voxel rule: a
 low-resolution voxel covers the ``factor`` high-resolution voxels under it.
@@ -51,17 +51,3 @@ def kspace_resized(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 OPERATORS = {"area": area_average, "bicubic": antialiased_bicubic, "kspace": kspace_crop}
-
-
-def add_rician_noise(
-    magnitude: torch.Tensor, sigma: torch.Tensor | float, generator: torch.Generator | None = None
-) -> torch.Tensor:
-    """Return the magnitude of ``magnitude`` plus complex Gaussian noise of SD ``sigma`` per channel.
-
-    Gudbjartsson and Patz 1995, "The Rician distribution of noisy MRI data". ``sigma`` is in the image's units and
-    broadcasts against it; zero intensity must mean no signal.
-    """
-    real, imaginary = (
-        torch.randn(magnitude.shape, generator=generator, dtype=magnitude.dtype) * sigma for _ in range(2)
-    )
-    return torch.hypot(magnitude + real, imaginary)

@@ -18,7 +18,8 @@ import SimpleITK as sitk
 import torch
 from torch.nn import functional as F
 
-from ..acquisition.operators import OPERATORS, add_rician_noise
+from ..acquisition.noise import add_rician_noise
+from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..errors import InputError
 from ..files.volumes import read_volume

@@ -130,20 +130,3 @@ def _upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
     impulse[..., 2, 2] = 1
     kernel = area_average(_upsampled(impulse, factor), factor)
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel)
-
-
-def noise_level(slices: torch.Tensor) -> float:
-    """Return the SD of the noise in ``(N, 1, H, W)`` slices, in their units; 0 where there is none to see.
-
-    The median absolute Haar detail (Donoho and Johnstone 1994) sees anatomy as well as noise on coarse slices, so it
-    is taken in each block of 16 x 16 voxels and the quietest tenth of the blocks that are not constant decides.
-    """
-    height, width = (size // 2 for size in slices.shape[-2:])
-    if min(height, width) < 8:
-        return 0.0
-    corners = [slices[..., y : y + 2 * height : 2, x : x + 2 * width : 2] for y in (0, 1) for x in (0, 1)]
-    detail = (corners[0] - corners[1] - corners[2] + corners[3]).abs() / 2
-    blocks = detail.unfold(-2, 8, 8).unfold(-2, 8, 8).reshape(-1, 64)
-    levels = blocks.median(dim=1).values / 0.6745
-    levels = levels[(blocks > 0).float().mean(dim=1) > 0.5]
-    return float(levels.quantile(0.1)) if len(levels) else 0.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from ..acquisition.noise import noise_level
 from ..errors import InputError
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.resampling import Grid, line_resamplers, resampled_lines
@@ -16,7 +17,7 @@ from ..geometry.volume import Volume
 from ..models.devices import is_out_of_memory
 from ..models.precision import fastest_precision
 from .adaptation import adapt
-from .consistency import HeldSlices, noise_level
+from .consistency import HeldSlices
 from .plan import Plan
 from .run import Run
 from .slice_plane import RefinedVolume, empty_value, sample_slices

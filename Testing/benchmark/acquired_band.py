@@ -20,7 +20,8 @@ import SimpleITK as sitk
 import torch
 
 from SuperResolutionLib.acquisition.acquired_band import detect_acquired_band
-from SuperResolutionLib.acquisition.operators import OPERATORS, add_rician_noise
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.operators import OPERATORS
 from SuperResolutionLib.evaluation.metrics import foreground
 from SuperResolutionLib.files.volumes import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type

@@ -19,7 +19,8 @@ import torch
 from monai.utils import MAX_SEED
 from torch.utils.data import Dataset
 
-from SuperResolutionLib.acquisition.operators import OPERATORS, add_rician_noise, kspace_crop_to
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.operators import OPERATORS, kspace_crop_to
 from SuperResolutionLib.files.volumes import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.data.lists import read_data_list

@@ -29,12 +29,12 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from SuperResolutionLib.acquisition.operators import add_rician_noise, kspace_crop_to
+from SuperResolutionLib.acquisition.noise import add_rician_noise, noise_level
+from SuperResolutionLib.acquisition.operators import kspace_crop_to
 from SuperResolutionLib.acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.volumes import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
 from SuperResolutionLib.geometry.intensity import IntensityScale
-from SuperResolutionLib.upscaling.consistency import noise_level
 from Training.degradation.learned.noise_of_air import noise_of_air
 
 SUPPORT = 5  # coarse voxels that a kernel spans: odd, so that factor * SUPPORT taps are centred on the coarse voxel

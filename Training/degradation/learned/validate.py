@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from SuperResolutionLib.acquisition.operators import add_rician_noise
+from SuperResolutionLib.acquisition.noise import add_rician_noise
 from Training.degradation.learned.estimator import (
     SUPPORT,
     LearnedDegradation,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from SuperResolutionLib.acquisition.operators import add_rician_noise, area_average
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.operators import area_average
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.volumes import write_volume
 from SuperResolutionLib.geometry.volume import Volume

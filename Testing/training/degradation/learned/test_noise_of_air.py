@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from SuperResolutionLib.acquisition.operators import add_rician_noise
+from SuperResolutionLib.acquisition.noise import add_rician_noise
 from Training.degradation.learned.noise_of_air import noise_of_air
 
 

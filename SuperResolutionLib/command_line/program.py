@@ -345,7 +345,8 @@ def _export_dicom(options, progress, stop) -> int:
 def _preview(options, progress, stop) -> int:
     from ..evaluation.figures import before_after
     from ..files.volumes import check_output_folder, read_volume
-    from ..geometry.resampling import Grid, resampled
+    from ..geometry.grid import Grid
+    from ..geometry.resampling import resampled
     from ..upscaling.plan import plan_upscale
     from ..upscaling.upscale import upscale
 

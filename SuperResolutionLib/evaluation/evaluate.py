@@ -24,7 +24,8 @@ from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..errors import InputError
 from ..files.volumes import read_volume
 from ..geometry.intensity import IntensityScale, as_scalar_type
-from ..geometry.interpolation import INTERPOLATORS, back_project, interpolate
+from ..geometry.interpolation import back_project, interpolate
+from ..geometry.line_weights import INTERPOLATORS
 from ..geometry.volume import Volume, refined_matrix
 from ..upscaling.plan import AXES, slice_axis
 from .metrics import SSIM_WINDOW, background_deviation, foreground, psnr, score

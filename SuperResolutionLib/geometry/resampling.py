@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
+from .grid import Grid
+from .line_weights import SHORTEST_LINE, line_weights, unit_lines
 from .volume import Volume
 
-SHORTEST_LINE = 4
-"""ITK's B-spline reads beyond shorter lines."""
 CHUNK = 128
-
-
-class Grid(NamedTuple):
-    """Where voxels lie: the IJK to RAS matrix and the number of voxels along i, j and k."""
-
-    ijk_to_ras: np.ndarray
-    dimensions: tuple[int, int, int]
-
-    @property
-    def spacing(self) -> np.ndarray:
-        """Distance of voxel centres along i, j and k, in mm."""
-        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
-
-    def at_spacing(self, spacing: tuple[float, float, float]) -> Grid:
-        """Return the grid of ``spacing`` (i, j, k, mm) about the same centre.
-
-        The number of voxels is rounded, so that the box may differ by up to half a new voxel at each end.
-        """
-        scale = np.array(spacing) / self.spacing
-        dimensions = tuple(max(1, int(round(count / step))) for count, step in zip(self.dimensions, scale))
-        first = (np.array(self.dimensions) - 1) / 2 - scale * (np.array(dimensions) - 1) / 2
-        matrix = self.ijk_to_ras.copy()
-        matrix[:3, 3] += matrix[:3, :3] @ first
-        matrix[:3, :3] *= scale
-        return Grid(matrix, dimensions)
 
 
 def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> Volume:
@@ -96,19 +70,14 @@ def resampled_lines(array: np.ndarray, axis: int, lines: slice | np.ndarray) -> 
 
 def _weights(count: int, first: float, step: float, size: int) -> np.ndarray:
     """Return the ``(size, count)`` matrix to samples at ``first``, ``first + step``, ... of a line of ``count``."""
-    margin = 2 if count < SHORTEST_LINE else 0
-    lines = np.pad(np.eye(count, dtype=np.float32), [(0, 0), (margin, margin)], mode="edge")
-    image = sitk.GetImageFromArray(np.pad(lines, [(0, max(0, SHORTEST_LINE - count)), (0, 0)]))
+    lines, margin = unit_lines(count, "edge")
     if step > 1.001 and count >= SHORTEST_LINE:
-        blur = sitk.RecursiveGaussianImageFilter()
-        blur.SetDirection(0)
-        blur.SetSigma(math.sqrt((step**2 - 1) / (8 * math.log(2))))
-        image = blur.Execute(image)
-    resampler = sitk.ResampleImageFilter()
-    resampler.SetSize((size, image.GetHeight()))
-    resampler.SetOutputOrigin((first + margin, 0.0))
-    resampler.SetOutputSpacing((step, 1.0))
-    resampler.SetInterpolator(sitk.sitkBSpline)
-    resampler.SetOutputPixelType(sitk.sitkFloat32)
-    resampler.UseNearestNeighborExtrapolatorOn()
-    return sitk.GetArrayFromImage(resampler.Execute(image))[:count].T.copy()
+        lines = _blurred(lines, math.sqrt((step**2 - 1) / (8 * math.log(2))))
+    return line_weights(lines, first + margin, step, size, "bspline").T.copy()
+
+
+def _blurred(lines: np.ndarray, sigma: float) -> np.ndarray:
+    blur = sitk.RecursiveGaussianImageFilter()
+    blur.SetDirection(0)
+    blur.SetSigma(sigma)
+    return sitk.GetArrayFromImage(blur.Execute(sitk.GetImageFromArray(lines)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..acquisition.acquired_band import AcquiredBand
 from ..errors import InputError
-from ..geometry.resampling import Grid
+from ..geometry.grid import Grid
 from ..geometry.volume import Volume, refined_matrix
 from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
 

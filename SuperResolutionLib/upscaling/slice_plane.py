@@ -10,8 +10,9 @@ import torch
 from ..acquisition.acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
 from ..acquisition.noise import noise_level
 from ..errors import InputError
+from ..geometry.grid import Grid
 from ..geometry.intensity import IntensityScale, as_scalar_type
-from ..geometry.resampling import Grid, line_resamplers, resampled_lines
+from ..geometry.resampling import line_resamplers, resampled_lines
 from ..geometry.volume import Volume, refined_matrix
 from ..models.precision import fastest_precision
 from .consistency import HeldBand

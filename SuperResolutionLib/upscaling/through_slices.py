@@ -11,8 +11,9 @@ import torch
 
 from ..acquisition.noise import noise_level
 from ..errors import InputError
+from ..geometry.grid import Grid
 from ..geometry.intensity import IntensityScale, as_scalar_type
-from ..geometry.resampling import Grid, line_resamplers, resampled_lines
+from ..geometry.resampling import line_resamplers, resampled_lines
 from ..geometry.volume import Volume
 from ..models.devices import is_out_of_memory
 from ..models.precision import fastest_precision

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..acquisition.acquired_band import detect_acquired_band
 from ..errors import InputError
-from ..geometry.resampling import Grid
+from ..geometry.grid import Grid
 from ..geometry.volume import Volume
 from ..models.devices import choose_device
 from ..version import VERSION

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from SuperResolutionLib.evaluation.figures import BACKGROUND, TEXT
 from SuperResolutionLib.files.volumes import image_from_volume, read_volume
-from SuperResolutionLib.geometry.resampling import Grid, resampled
+from SuperResolutionLib.geometry.grid import Grid
+from SuperResolutionLib.geometry.resampling import resampled
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 

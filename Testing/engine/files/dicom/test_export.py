@@ -15,7 +15,7 @@ import SuperResolutionLib.files.dicom.export as dicom_export
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.files.dicom.export import export_dicom
 from SuperResolutionLib.files.volumes import LPS_TO_RAS, read_volume
-from SuperResolutionLib.geometry.resampling import Grid
+from SuperResolutionLib.geometry.grid import Grid
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 
 REPORT = {

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files.volumes import write_text
+from ..files.whole_outputs import write_text
 
 SUMMARY = "summary.csv"
 COLUMNS = ("state", "input", "output", "model", "size", "spacing_mm", "seconds", "residual_percent", "message")

@@ -55,7 +55,7 @@ def check_scan(path: os.PathLike | str) -> Finding:
         InputError: it is not a volume that can be read.
     """
     from ..acquisition.acquired_band import detect_acquired_band
-    from ..files.volumes import read_volume
+    from ..files.reading import read_volume
     from ..upscaling.plan import slice_axis
 
     volume = read_volume(path)

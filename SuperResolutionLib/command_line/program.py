@@ -324,7 +324,7 @@ def _batch(options, progress, stop) -> int:
 
 def _export_dicom(options, progress, stop) -> int:
     from ..files.dicom.export import export_dicom
-    from ..files.volumes import read_volume
+    from ..files.reading import read_volume
 
     path = Path(options.report or f"{options.result}.json")
     report = None
@@ -344,7 +344,8 @@ def _export_dicom(options, progress, stop) -> int:
 
 def _preview(options, progress, stop) -> int:
     from ..evaluation.figures import before_after
-    from ..files.volumes import check_output_folder, read_volume
+    from ..files.reading import read_volume
+    from ..files.whole_outputs import check_output_folder
     from ..geometry.grid import Grid
     from ..geometry.resampling import resampled
     from ..upscaling.plan import plan_upscale
@@ -374,7 +375,7 @@ def _preview(options, progress, stop) -> int:
 def _evaluate(options, progress, stop) -> int:
     from ..evaluation.evaluate import DEGRADATIONS, evaluate, format_table
     from ..evaluation.figures import evaluation_figure
-    from ..files.volumes import check_output_folder, write_text
+    from ..files.whole_outputs import check_output_folder, write_text
     from ..upscaling.upscale import upscale
 
     planes = dict(options.plane or ())

@@ -22,7 +22,7 @@ from ..acquisition.noise import add_rician_noise
 from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..errors import InputError
-from ..files.volumes import read_volume
+from ..files.reading import read_volume
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.interpolation import back_project, interpolate
 from ..geometry.line_weights import INTERPOLATORS

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..errors import InputError
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From the mm of DICOM and SimpleITK, L, P and S, to those of a Volume, and back."""
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:

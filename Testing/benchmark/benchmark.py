@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from SuperResolutionLib.files.example import example_volume
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.devices import choose_device

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from SuperResolutionLib.acquisition.operators import OPERATORS
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.volumes import image_from_volume
+from SuperResolutionLib.files.writing import image_from_volume
 from SuperResolutionLib.geometry.interpolation import added_to_interpolation, back_project, interpolate, refine
 from SuperResolutionLib.geometry.line_weights import INTERPOLATORS
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix

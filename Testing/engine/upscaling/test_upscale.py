@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
 from SuperResolutionLib.errors import Cancelled, InputError
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.devices import Device

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import CompactNet
 from Training.losses.perceptual import VGG19

@@ -28,10 +28,10 @@ _HOMES = {
     "InputError": "errors",
     "UpscaleRequest": "upscaling.request",
     "Volume": "geometry.volume",
-    "read_volume": "files.volumes",
+    "read_volume": "files.reading",
     "survey": "acquisition.survey",
     "upscale": "upscaling.upscale",
-    "write_volume": "files.volumes",
+    "write_volume": "files.writing",
 }
 
 

@@ -1,4 +1,4 @@
-"""How a scanner makes a coarse slice out of a fine one: the acquisition operators and their noise.
+"""How a scanner makes a coarse slice out of a fine one: the acquisition operators.
 
 All operators take ``(N, 1, H, W)`` tensors whose sides are multiples of the factor and obey the half-voxel rule: a
 low-resolution voxel covers the ``factor`` high-resolution voxels under it.

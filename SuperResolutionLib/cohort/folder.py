@@ -17,7 +17,9 @@ from typing import Callable
 import SimpleITK as sitk
 
 from ..errors import Cancelled, InputError
-from ..files.volumes import OUTPUT_SUFFIXES, check_output_folder, dicom_files, dicom_series_in
+from ..files.dicom.reading import dicom_files, dicom_series_in
+from ..files.whole_outputs import check_output_folder
+from ..files.writing import OUTPUT_SUFFIXES
 from ..models.bundles import find_model, installed_models
 from ..upscaling.request import UpscaleRequest
 from ..version import VERSION

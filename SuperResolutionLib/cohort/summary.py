@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files.volumes import write_text
+from ..files.whole_outputs import write_text
 from ..upscaling.report import model_names, residual_percent
 
 SUMMARY = "summary.csv"

@@ -41,6 +41,6 @@ def check_scan(path: os.PathLike | str) -> Finding:
         InputError: it is not a volume that can be read.
     """
     from ..acquisition.survey import survey
-    from ..files.volumes import read_volume
+    from ..files.reading import read_volume
 
     return Finding(Path(path).name, True, survey(read_volume(path)).band.sentence())

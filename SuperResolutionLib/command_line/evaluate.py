@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     """Evaluate, print the table and return the exit code."""
     from ..evaluation.evaluate import DEGRADATIONS, evaluate, format_table
     from ..evaluation.figures import evaluation_figure
-    from ..files.volumes import check_output_folder, write_text
+    from ..files.whole_outputs import check_output_folder, write_text
     from ..upscaling.upscale import upscale
 
     planes = dict(options.plane or ())

@@ -25,7 +25,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Write the series and return the exit code."""
     from ..files.dicom.export import export_dicom
-    from ..files.volumes import read_volume
+    from ..files.reading import read_volume
     from ..upscaling.report import SCHEMA_VERSION
 
     path = Path(options.report or f"{options.result}.json")

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     """Draw the picture and return the exit code."""
     from ..acquisition.survey import survey
     from ..evaluation.figures import before_after
-    from ..files.volumes import check_output_folder, read_volume
+    from ..files.reading import read_volume
+    from ..files.whole_outputs import check_output_folder
     from ..geometry.grid import Grid
     from ..geometry.resampling import resampled
     from ..upscaling.plan import plan

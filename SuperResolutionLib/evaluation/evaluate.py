@@ -23,9 +23,10 @@ from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..acquisition.survey import slice_axis
 from ..errors import InputError
-from ..files.volumes import read_volume
+from ..files.reading import read_volume
 from ..geometry.intensity import IntensityScale, as_scalar_type
-from ..geometry.interpolation import INTERPOLATORS, back_project, interpolate
+from ..geometry.interpolation import back_project, interpolate
+from ..geometry.line_weights import INTERPOLATORS
 from ..geometry.volume import AXES, Volume, refined_matrix
 from .metrics import SSIM_WINDOW, background_deviation, foreground, psnr, score
 

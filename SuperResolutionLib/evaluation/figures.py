@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..files.volumes import check_output_folder, temporary_name
+from ..files.whole_outputs import check_output_folder, temporary_name
 from ..geometry.intensity import IntensityScale
 from ..geometry.volume import Volume
 from .evaluate import METHOD_LABELS, Example

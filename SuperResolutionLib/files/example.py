@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from ..geometry.volume import Volume
-from .volumes import write_volume
+from .writing import write_volume
 
 
 def example_volume() -> Volume:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from typing import Callable
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 
 from ..errors import InputError
-from .resampling import Grid, resampled
+from .grid import Grid
+from .line_weights import INTERPOLATORS, line_weights, unit_lines
+from .resampling import resampled
 from .volume import Volume, refined_matrix
-
-INTERPOLATORS = {
-    "nearest": sitk.sitkNearestNeighbor,
-    "linear": sitk.sitkLinear,
-    "bspline": sitk.sitkBSpline3,
-    "lanczos": sitk.sitkLanczosWindowedSinc,
-}
-SHORTEST_BSPLINE_LINE = 4
 
 
 def interpolate(volume: Volume, factors: tuple[int, int, int], method: str = "bspline") -> Volume:
@@ -69,23 +62,11 @@ def added_to_interpolation(coarse: Volume, fine: Volume) -> Volume:
 
 def _weights(length: int, factor: int, method: str) -> np.ndarray:
     """Return the ``(length, factor * length)`` float32 matrix that refines a line of samples."""
-    # SimpleITK refuses B-splines on fewer than 4 samples. Beyond the ends it mirrors, and two more samples at each end
-    # of a line of 2 or 3 stop where the mirrored line turns, so that they change nothing.
-    margin = 2 if length < SHORTEST_BSPLINE_LINE else 0
-    samples = np.pad(np.eye(length, dtype=np.float32), [(0, 0), (margin, margin)], mode="reflect")
-    samples = np.pad(samples, [(0, max(0, SHORTEST_BSPLINE_LINE - length)), (0, 0)])
-    image = sitk.Resample(
-        sitk.GetImageFromArray(samples),
-        (factor * samples.shape[1], samples.shape[0]),
-        sitk.Transform(2, sitk.sitkIdentity),
-        INTERPOLATORS[method],
-        ((1 / factor - 1) / 2, 0.0),
-        (1 / factor, 1.0),
-        (1.0, 0.0, 0.0, 1.0),
-        0.0,
-        sitk.sitkFloat32,
-    )
-    weights = sitk.GetArrayFromImage(image)[:length, factor * margin : factor * (margin + length)]
+    # Beyond the ends SimpleITK mirrors, and two more samples at each end of a line of 2 or 3 stop where the mirrored
+    # line turns, so that they change nothing.
+    lines, margin = unit_lines(length, "reflect")
+    weights = line_weights(lines, (1 / factor - 1) / 2, 1 / factor, factor * lines.shape[1], method)
+    weights = weights[:, factor * margin : factor * (margin + length)]
     # A windowed sinc's weights do not quite add up to 1, and would darken the image by 0.2 %.
     return weights / weights.sum(axis=0)
 

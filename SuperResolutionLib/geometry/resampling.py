@@ -8,10 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from .grid import Grid
+from .line_weights import SHORTEST_LINE, line_weights, unit_lines
 from .volume import Volume
 
-SHORTEST_LINE = 4
-"""ITK's B-spline reads beyond shorter lines."""
 CHUNK = 128
 
 
@@ -71,19 +70,14 @@ def resampled_lines(array: np.ndarray, axis: int, lines: slice | np.ndarray) -> 
 
 def _weights(count: int, first: float, step: float, size: int) -> np.ndarray:
     """Return the ``(size, count)`` matrix to samples at ``first``, ``first + step``, ... of a line of ``count``."""
-    margin = 2 if count < SHORTEST_LINE else 0
-    lines = np.pad(np.eye(count, dtype=np.float32), [(0, 0), (margin, margin)], mode="edge")
-    image = sitk.GetImageFromArray(np.pad(lines, [(0, max(0, SHORTEST_LINE - count)), (0, 0)]))
+    lines, margin = unit_lines(count, "edge")
     if step > 1.001 and count >= SHORTEST_LINE:
-        blur = sitk.RecursiveGaussianImageFilter()
-        blur.SetDirection(0)
-        blur.SetSigma(math.sqrt((step**2 - 1) / (8 * math.log(2))))
-        image = blur.Execute(image)
-    resampler = sitk.ResampleImageFilter()
-    resampler.SetSize((size, image.GetHeight()))
-    resampler.SetOutputOrigin((first + margin, 0.0))
-    resampler.SetOutputSpacing((step, 1.0))
-    resampler.SetInterpolator(sitk.sitkBSpline)
-    resampler.SetOutputPixelType(sitk.sitkFloat32)
-    resampler.UseNearestNeighborExtrapolatorOn()
-    return sitk.GetArrayFromImage(resampler.Execute(image))[:count].T.copy()
+        lines = _blurred(lines, math.sqrt((step**2 - 1) / (8 * math.log(2))))
+    return line_weights(lines, first + margin, step, size, "bspline").T.copy()
+
+
+def _blurred(lines: np.ndarray, sigma: float) -> np.ndarray:
+    blur = sitk.RecursiveGaussianImageFilter()
+    blur.SetDirection(0)
+    blur.SetSigma(sigma)
+    return sitk.GetArrayFromImage(blur.Execute(sitk.GetImageFromArray(lines)))

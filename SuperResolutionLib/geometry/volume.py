@@ -12,6 +12,9 @@ from ..errors import InputError
 AXES = "ijk"
 """The names of the axes, in the order of indices, spacings and dimensions; arrays have them the other way round."""
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From the mm of DICOM and SimpleITK, L, P and S, to those of a Volume, and back."""
+
 
 @dataclass(frozen=True, eq=False)
 class Volume:

@@ -100,7 +100,7 @@ class Model:
         """
         import torch
 
-        from .networks.__init__ import NETWORKS
+        from .networks import NETWORKS
 
         kinds = self._kinds(detail)
         name, arguments = self.network

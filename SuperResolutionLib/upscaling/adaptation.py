@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from ..acquisition.slice_profile import thick_slices
-from ..models.networks.__init__ import ThroughPlaneNet, fine_rows
+from ..models.networks import ThroughPlaneNet, fine_rows
 
 STEPS = 300
 BATCH = 8

@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Callable
 
 from ..errors import InputError
-from ..files.volumes import (
-    check_format_holds,
-    check_output_folder,
-    check_output_path,
-    read_volume,
-    write_text,
-    write_volume,
-)
+from ..files.reading import read_volume
+from ..files.whole_outputs import check_output_folder, write_text
+from ..files.writing import check_format_holds, check_output_path, write_volume
 from ..geometry.interpolation import added_to_interpolation
 from .request import UpscaleRequest
 from .upscale import upscale

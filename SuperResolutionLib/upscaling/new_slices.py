@@ -60,7 +60,7 @@ class MakeNewSlices:
     def run(self, volume: Volume, run: Run) -> StepResult:
         import torch
 
-        from ..models.devices import fastest_precision
+        from ..models.precision import fastest_precision
         from .adaptation import adapt
         from .consistency import HeldSlices
         from .reformats import ReformatInference

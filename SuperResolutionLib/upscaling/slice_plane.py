@@ -59,7 +59,7 @@ class RefineSlicePlane:
     def run(self, volume: Volume, run: Run) -> StepResult:
         import torch
 
-        from ..models.devices import fastest_precision
+        from ..models.precision import fastest_precision
         from .consistency import HeldBand
         from .inference import SliceInference
 

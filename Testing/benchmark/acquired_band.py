@@ -23,7 +23,7 @@ from SuperResolutionLib.acquisition.acquired_band import detect_acquired_band
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS
 from SuperResolutionLib.evaluation.metrics import foreground
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.request import UpscaleRequest, slice_axis

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 
 from SuperResolutionLib.files.example import example_volume
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.devices import choose_device, fastest_precision
-from SuperResolutionLib.models.networks.__init__ import RRDBNet
+from SuperResolutionLib.models.devices import choose_device
+from SuperResolutionLib.models.networks import RRDBNet
+from SuperResolutionLib.models.precision import fastest_precision
 from SuperResolutionLib.upscaling.inference import SliceInference
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 

@@ -16,8 +16,10 @@ import SimpleITK as sitk
 from matplotlib.figure import Figure
 
 from SuperResolutionLib.evaluation.figures import BACKGROUND, TEXT
-from SuperResolutionLib.files.volumes import image_from_volume, read_volume
-from SuperResolutionLib.geometry.resampling import Grid, resampled
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import image_from_volume
+from SuperResolutionLib.geometry.grid import Grid
+from SuperResolutionLib.geometry.resampling import resampled
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 

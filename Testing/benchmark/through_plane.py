@@ -26,7 +26,7 @@ from SuperResolutionLib.evaluation.metrics import (
     similarity_maps,
     ssim,
 )
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix

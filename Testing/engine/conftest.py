@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.networks.__init__ import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS
 
 settings.register_profile(
     "seeded",

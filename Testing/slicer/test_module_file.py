@@ -234,7 +234,8 @@ def readmeBlock(root, start):
 def test_the_readmes_script_upscales_a_folder_and_ends_slicer(module, root, tmp_path, monkeypatch, spoilt):
     import numpy as np
 
-    from SuperResolutionLib.files.volumes import read_volume, write_volume
+    from SuperResolutionLib.files.reading import read_volume
+    from SuperResolutionLib.files.writing import write_volume
     from SuperResolutionLib.geometry.volume import Volume
 
     (tmp_path / "scans").mkdir()

@@ -157,7 +157,8 @@ def test_the_engine_parts_that_load_with_slicer_are_light():
     import subprocess
 
     code = (
-        "import sys, SuperResolutionLib.errors, SuperResolutionLib.geometry.volume, SuperResolutionLib.files.volumes\n"
+        "import sys, SuperResolutionLib.errors, SuperResolutionLib.geometry.volume\n"
+        "import SuperResolutionLib.files.reading, SuperResolutionLib.files.writing\n"
         "print([name for name in ('torch', 'monai', 'safetensors', 'tqdm', 'matplotlib') if name in sys.modules])"
     )
     root = __file__.rsplit("Testing", 1)[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 
 sys.path.insert(0, str(Path(__file__).parent))  # for training_log

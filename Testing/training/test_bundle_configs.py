@@ -6,8 +6,8 @@ import pytest
 import safetensors.torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from SuperResolutionLib.files.volumes import read_volume
-from SuperResolutionLib.models.networks.__init__ import NETWORKS
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.models.networks import NETWORKS
 from SuperResolutionLib.version import VERSION
 from Training.__main__ import main
 from Training.losses.perceptual import VGG19

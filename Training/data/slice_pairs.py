@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS, kspace_crop_to
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.data.lists import read_data_list
 from Training.degradation.presets import read_preset

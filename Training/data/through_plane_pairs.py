@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
 from SuperResolutionLib.acquisition.slice_profile import PROFILES, thick_slices
-from SuperResolutionLib.models.networks.__init__ import fine_rows
+from SuperResolutionLib.models.networks import fine_rows
 from Training.data.slice_pairs import EMPTY_PATCH, ENDLESS, SMALLEST_SHRINK, TRIES, read_planes
 
 MOST_SLICES = 32

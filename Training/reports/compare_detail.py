@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from SuperResolutionLib.evaluation.evaluate import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
 from SuperResolutionLib.evaluation.metrics import foreground, gradient_magnitude_similarity, psnr
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.models.bundles import find_model
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale

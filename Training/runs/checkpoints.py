@@ -15,7 +15,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import CallableEventWithFilter
 
 from SuperResolutionLib.models.bundles import read_model
-from SuperResolutionLib.models.networks.__init__ import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS
 from Training.data.batches import NumberedBatches
 
 

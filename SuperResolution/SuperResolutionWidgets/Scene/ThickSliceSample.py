@@ -53,7 +53,7 @@ class ThickSliceSample:
         """
         import SampleData
 
-        from SuperResolutionLib.files.volumes import read_volume
+        from SuperResolutionLib.files.reading import read_volume
 
         with slicer.util.tryWithErrorDisplay("The sample data could not be loaded.", waitCursor=True):
             path = SampleData.SampleDataLogic().downloadSourceIntoCache(source)[0]

@@ -47,7 +47,7 @@ class UpscaleJob:
         """
         import SimpleITK
 
-        from SuperResolutionLib.files.volumes import image_from_volume
+        from SuperResolutionLib.files.writing import image_from_volume
 
         try:
             self._folder = Path(tempfile.mkdtemp(prefix="SuperResolution-", dir=self._temporaryPath))
@@ -83,7 +83,7 @@ class UpscaleJob:
         self._onFinished(outcome)
 
     def _outcome(self, exitCode: int) -> UpscaleOutcome:
-        from SuperResolutionLib.files.volumes import read_volume
+        from SuperResolutionLib.files.reading import read_volume
 
         log = self._messages.lastLines(self.LOG_LINES)
         if self._messages.error:

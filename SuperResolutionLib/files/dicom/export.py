@@ -12,9 +12,9 @@ from typing import Callable
 import numpy as np
 
 from ...errors import Cancelled, InputError
-from ...geometry.volume import Volume
+from ...geometry.volume import LPS_TO_RAS, Volume
 from ...version import VERSION
-from ..volumes import LPS_TO_RAS, check_output_folder, temporary_name
+from ..whole_outputs import check_output_folder, temporary_name
 from .attributes import EQUIPMENT, KEPT, KEPT_GROUPS, KEPT_OF_MODALITY, MAY_BE_EMPTY, MAY_BE_EMPTY_OF_MODALITY
 from .pixels import StoredPixels, store_pixels
 from .series import DicomSeries, import_pydicom, read_dicom_series

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
-from ...geometry.volume import Volume
-from ..volumes import LPS_TO_RAS, read_volume
+from ...geometry.volume import LPS_TO_RAS, Volume
+from ..reading import read_volume
 
 SUPPORTED = {"1.2.840.10008.5.1.4.1.1.4": "MR", "1.2.840.10008.5.1.4.1.1.2": "CT"}
 """Modality by SOP class: MR Image Storage and CT Image Storage, one image a file."""

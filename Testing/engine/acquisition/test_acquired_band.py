@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.plan import slice_axis

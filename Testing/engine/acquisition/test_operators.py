@@ -1,4 +1,4 @@
-"""The acquisition operators obey the half-voxel rule, and their noise is a scanner's."""
+"""The acquisition operators obey the half-voxel rule."""
 
 import math
 
@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import (
     OPERATORS,
     antialiased_bicubic,
@@ -84,22 +83,3 @@ def test_a_constant_image_stays_as_bright_to_its_edges(name, factor):
 def test_the_cubic_kernel_is_antialiased():
     wave = torch.cos(2 * math.pi * 0.4 * torch.arange(96)).expand(1, 1, 96, 96)  # the coarse Nyquist is 0.125
     assert antialiased_bicubic(wave, 4)[..., 4:-4, 4:-4].abs().max() < 0.1
-
-
-def test_rician_noise_is_rayleigh_in_air_and_gaussian_in_bright_tissue():
-    generator = torch.Generator().manual_seed(3)
-    air = add_rician_noise(torch.zeros(1, 1, 400, 400), 0.05, generator)
-    assert air.min() >= 0
-    assert float(air.mean()) == pytest.approx(0.05 * math.sqrt(math.pi / 2), rel=0.01)
-    tissue = add_rician_noise(torch.ones(1, 1, 400, 400), 0.05, generator)
-    assert float(tissue.std()) == pytest.approx(0.05, rel=0.02)
-    assert float(tissue.mean()) == pytest.approx(1 + 0.05**2 / 2, abs=5e-4)
-
-
-def test_noise_is_drawn_from_the_generator_and_may_differ_from_image_to_image():
-    image = torch.ones(2, 1, 64, 64)
-    sigma = torch.tensor([0.0, 0.1]).reshape(2, 1, 1, 1)
-    noisy, again = (add_rician_noise(image, sigma, torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(noisy, again)
-    assert torch.equal(noisy[0], image[0])
-    assert float(noisy[1].std()) == pytest.approx(0.1, rel=0.1)

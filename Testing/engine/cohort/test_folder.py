@@ -14,7 +14,8 @@ from pydicom.data import get_testdata_file
 from SuperResolutionLib.cohort.folder import find_volumes, fingerprint, upscale_folder
 from SuperResolutionLib.cohort.summary import format_summary
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.volumes import image_from_volume, read_volume, write_volume
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import image_from_volume, write_volume
 from SuperResolutionLib.geometry.volume import refined_matrix
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from SuperResolutionLib.files.volumes import read_volume, write_volume
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 
 DONE, SOME_FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 3

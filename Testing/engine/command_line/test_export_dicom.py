@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 
 DONE, BAD_INPUT = 0, 2
 

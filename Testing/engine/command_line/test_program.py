@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SuperResolutionLib.files.volumes import read_volume, write_volume
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 from SuperResolutionLib.upscaling import through_slices as through_plane
 from SuperResolutionLib.version import VERSION

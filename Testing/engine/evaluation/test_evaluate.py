@@ -21,7 +21,8 @@ from SuperResolutionLib.evaluation.evaluate import (
     summarise,
     truth_for,
 )
-from SuperResolutionLib.files.volumes import read_volume, write_volume
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 

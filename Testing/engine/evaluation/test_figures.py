@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.evaluation.evaluate import evaluate, figures
 from SuperResolutionLib.evaluation.figures import SliceView, before_after, evaluation_figure
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 

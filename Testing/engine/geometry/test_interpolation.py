@@ -9,14 +9,9 @@ from hypothesis import strategies as st
 
 from SuperResolutionLib.acquisition.operators import OPERATORS
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.volumes import image_from_volume
-from SuperResolutionLib.geometry.interpolation import (
-    INTERPOLATORS,
-    added_to_interpolation,
-    back_project,
-    interpolate,
-    refine,
-)
+from SuperResolutionLib.files.writing import image_from_volume
+from SuperResolutionLib.geometry.interpolation import added_to_interpolation, back_project, interpolate, refine
+from SuperResolutionLib.geometry.line_weights import INTERPOLATORS
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 
 LEFT_HANDED_OBLIQUE = np.array([[-0.8, 0.3, 0.1, 12], [0.2, 0.7, -0.9, -40], [0.1, 0.4, 2.8, 7], [0, 0, 0, 1]])

@@ -1,11 +1,10 @@
-"""Which devices there are, which one is chosen, and what runs fastest there."""
+"""Which devices there are, and which one is chosen."""
 
 import pytest
 import torch
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.models import devices
-from SuperResolutionLib.models.devices import available_devices, choose_device, fastest_precision
+from SuperResolutionLib.models.devices import available_devices, choose_device
 
 
 @pytest.fixture
@@ -51,19 +50,3 @@ def test_a_device_that_is_not_there_is_an_input_error_that_names_those_there_are
     with pytest.raises(InputError, match="no device.*cpu") as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)
-
-
-def test_cuda_runs_in_float16_and_apple_in_float32():
-    assert fastest_precision(torch.device("cuda:0")) == torch.float16
-    assert fastest_precision(torch.device("mps")) == torch.float32
-
-
-@pytest.mark.parametrize("seconds, precision", [(0.5, torch.bfloat16), (0.9, torch.float32), (2.0, torch.float32)])
-def test_the_cpu_runs_in_bfloat16_only_where_that_is_clearly_faster(monkeypatch, seconds, precision):
-    ticks = iter([tick for duration in (1.0, seconds) for n in range(3) for tick in (10.0 * n, 10.0 * n + duration)])
-    monkeypatch.setattr(devices.time, "perf_counter", lambda: next(ticks))
-    fastest_precision.cache_clear()
-    try:
-        assert fastest_precision(torch.device("cpu")) == precision
-    finally:
-        fastest_precision.cache_clear()

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from SuperResolutionLib.errors import Cancelled
-from SuperResolutionLib.models.networks.__init__ import CompactNet, RRDBNet
+from SuperResolutionLib.models.networks import CompactNet, RRDBNet
 from SuperResolutionLib.upscaling.inference import SMALLEST_TILE, SliceInference
 
 CPU = torch.device("cpu")

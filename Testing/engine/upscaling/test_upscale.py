@@ -15,11 +15,11 @@ from torch.nn import functional as F
 
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
 from SuperResolutionLib.errors import Cancelled, InputError
-from SuperResolutionLib.files.volumes import read_volume
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.devices import Device
-from SuperResolutionLib.models.networks.__init__ import NETWORKS, CompactNet
+from SuperResolutionLib.models.networks import NETWORKS, CompactNet
 from SuperResolutionLib.upscaling import slice_plane
 from SuperResolutionLib.upscaling import upscale as upscaling
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale

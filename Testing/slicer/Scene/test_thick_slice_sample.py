@@ -10,7 +10,7 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample  # noqa: E402
 
-from SuperResolutionLib.files.volumes import write_volume  # noqa: E402
+from SuperResolutionLib.files.writing import write_volume  # noqa: E402
 from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 

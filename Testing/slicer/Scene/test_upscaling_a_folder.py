@@ -9,7 +9,8 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler  # noqa: E402
 
 from SuperResolutionLib.errors import InputError  # noqa: E402
-from SuperResolutionLib.files.volumes import read_volume, write_volume  # noqa: E402
+from SuperResolutionLib.files.reading import read_volume  # noqa: E402
+from SuperResolutionLib.files.writing import write_volume  # noqa: E402
 from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 

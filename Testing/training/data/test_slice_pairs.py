@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from SuperResolutionLib.acquisition.operators import OPERATORS
-from SuperResolutionLib.files.volumes import read_volume, write_volume
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
 from Training.data.slice_pairs import PairDataset, ValidationSlices, read_planes

@@ -7,9 +7,9 @@ import pytest
 import torch
 from training_log import log_of
 
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.networks.__init__ import fine_rows
+from SuperResolutionLib.models.networks import fine_rows
 from Training.data.through_plane_pairs import ThroughPlanePairs, ThroughPlaneValidation
 
 

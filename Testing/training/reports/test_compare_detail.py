@@ -7,9 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.networks.__init__ import CompactNet
+from SuperResolutionLib.models.networks import CompactNet
 from Training.losses.perceptual import VGG19
 from Training.reports.compare_detail import main, table
 from Training.reports.export_bundle import add_perceptual, export_bundle

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from Training.degradation.learned import estimator as learned_degradation
 from Training.degradation.learned.estimator import LearnedDegradation

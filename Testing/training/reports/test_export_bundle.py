@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from SuperResolutionLib.models.bundles import read_model
-from SuperResolutionLib.models.networks.__init__ import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS
 from SuperResolutionLib.version import VERSION
 from Training.reports.export_bundle import SLICE_PLANE, add_perceptual, export_bundle, main, model_of
 

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.models.networks.__init__ import NETWORKS, CompactNet
+from SuperResolutionLib.models.networks import NETWORKS, CompactNet
 from Training.data.batches import GrowingPatches, NumberedBatches
 from Training.data.phases import Phases
 from Training.data.slice_pairs import ValidationSlices

@@ -11,7 +11,7 @@ from monai.inferers import SimpleInferer
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.models.networks.__init__ import CompactNet
+from SuperResolutionLib.models.networks import CompactNet
 from Training.losses.critic_view import CriticView
 from Training.losses.discriminators import PatchDiscriminator
 from Training.losses.losses import AdversarialLoss

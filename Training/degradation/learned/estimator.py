@@ -33,7 +33,9 @@ from SuperResolutionLib.acquisition.noise import add_rician_noise, noise_level
 from SuperResolutionLib.acquisition.operators import kspace_crop_to
 from SuperResolutionLib.acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.volumes import OUTPUT_SUFFIXES, check_output_folder, read_volume, temporary_name
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.whole_outputs import check_output_folder, temporary_name
+from SuperResolutionLib.files.writing import OUTPUT_SUFFIXES
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from Training.degradation.learned.noise_of_air import noise_of_air
 

@@ -14,9 +14,9 @@ from pydicom.dataset import Dataset
 import SuperResolutionLib.files.dicom.export as dicom_export
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.files.dicom.export import export_dicom
-from SuperResolutionLib.files.volumes import LPS_TO_RAS, read_volume
-from SuperResolutionLib.geometry.resampling import Grid
-from SuperResolutionLib.geometry.volume import Volume, refined_matrix
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.geometry.grid import Grid
+from SuperResolutionLib.geometry.volume import LPS_TO_RAS, Volume, refined_matrix
 
 REPORT = {
     "program": "SuperResolution 9.9",

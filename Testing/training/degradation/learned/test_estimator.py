@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import area_average
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.volumes import write_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from Training.data.slice_pairs import PairDataset
 from Training.degradation.learned import estimator as learned_degradation

@@ -1,0 +1,3 @@
+"""The tags under which an image's metadata holds what it knows besides voxels: DICOM's, in .nrrd and .mha, too."""
+
+MODALITY, SLICE_THICKNESS = "0008|0060", "0018|0050"

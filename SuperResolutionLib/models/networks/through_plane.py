@@ -1,0 +1,135 @@
+"""The network that makes new slices: which rows lie between thick slices, and what is in them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class ConditionedBlock(nn.Module):
+    """A residual block that sees farther within the slices than across them, and is told how the slices lie.
+
+    Between two slices of spacing ``s`` an oblique edge moves by up to ``s`` pixels and more, so the first convolution
+    is 3 x 5. The condition scales and shifts the features between the convolutions (Perez et al. 2018, "FiLM").
+    """
+
+    def __init__(self, width: int, condition: int):
+        super().__init__()
+        self.first = nn.Conv2d(width, width, (3, 5), padding=(1, 2))
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.modulation = nn.Linear(condition, 2 * width)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.modulation(condition)[:, None, None].chunk(2)
+        features = self.first(x) * (1 + scale[0]) + shift[0]
+        return self.second(F.leaky_relu(features, 0.2, inplace=True)).add_(x)
+
+
+class ThroughPlaneNet(nn.Module):
+    """Refines reformats through thick slices along the slice axis, by any real factor, with one set of weights.
+
+    Reformats stay at their coarse rows until the end; there, weights that a small network computes from where a fine
+    row lies between the slices turn the features of the nearest slice into that row (Hu et al. 2019, "Meta-SR"). It
+    predicts what cubic interpolation lacks.
+
+    Args:
+        width: feature channels. blocks: residual blocks.
+        factor: the largest refinement; greater ones are the caller's to interpolate.
+    """
+
+    CONDITION = 32
+
+    def __init__(self, factor: int = 8, width: int = 64, blocks: int = 6):
+        super().__init__()
+        self.factor, self.blocks = factor, blocks
+        self.condition = nn.Sequential(nn.Linear(2, self.CONDITION), nn.LeakyReLU(0.2))
+        self.head = nn.Conv2d(1, width, 3, padding=1)
+        self.body = nn.ModuleList([ConditionedBlock(width, self.CONDITION) for _ in range(blocks)])
+        self.tail = nn.Conv2d(width, width, 3, padding=1)
+        self.row_weights = nn.Sequential(
+            nn.Linear(4, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, width)
+        )
+        with torch.no_grad():
+            self.row_weights[-1].weight.mul_(0.1)  # training starts near the cubic interpolation
+
+    @property
+    def halo(self) -> int:
+        """Receptive-field radius in columns: tiles cropped by it equal inference on whole reformats."""
+        return 3 * self.blocks + 2
+
+    @property
+    def slice_halo(self) -> int:
+        """Receptive-field radius in slices, the cubic interpolation's included."""
+        return 2 * self.blocks + 3
+
+    def forward(
+        self, reformats: torch.Tensor, spacing: float, thickness: float, places: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return ``(N, 1, rows, W)``, float32.
+
+        Args:
+            reformats: ``(N, 1, K, W)``, a row for each of the ``K`` slices, normalised.
+            spacing: distance of the slice centres in columns (pixels of the slice plane).
+            thickness: FWHM of the slice profile as a share of ``spacing``.
+            places: where the rows lie, ascending, in slices from the first one's centre; None puts a row at each
+                pixel's distance (``row_places``).
+        """
+        if places is None:
+            places = row_places(reformats.shape[-2], spacing)
+        places = places.to(reformats.device)
+        nearest = places.round().clamp(0, reformats.shape[-2] - 1)
+        told = reformats.new_tensor([math.log2(spacing) / 3, thickness - 1])
+        condition = self.condition(told)
+        features = first = self.head(reformats)
+        for block in self.body:
+            features = block(features, condition)
+        features = self.tail(features.add_(first)).float()
+        offset = (places - nearest)[:, None]
+        with torch.autocast(features.device.type, enabled=False):
+            weights = self.row_weights(torch.cat([offset, offset * spacing / 4, told.expand(len(offset), 2)], dim=1))
+            added = torch.einsum("nckw,kcr->nkrw", features, _by_slice(weights, nearest.long(), features.shape[-2]))
+        added = added.flatten(1, 2)[:, _row_order(nearest.long(), added.shape[2])]
+        cubic = cubic_rows(reformats.shape[-2], places)
+        return added[:, None] + torch.einsum("rk,nckw->ncrw", cubic, reformats.float())
+
+
+def fine_rows(slices: int, spacing: float) -> int:
+    """Return how many rows of 1 / ``spacing`` slices tile ``slices`` slices, rounded."""
+    return max(1, round(slices * spacing))
+
+
+def row_places(slices: int, spacing: float) -> torch.Tensor:
+    """Return where the ``fine_rows`` lie, in slices from the first slice's centre; they lie about the same centre."""
+    rows = fine_rows(slices, spacing)
+    return (torch.arange(rows) - (rows - 1) / 2) / spacing + (slices - 1) / 2
+
+
+def cubic_rows(slices: int, places: torch.Tensor) -> torch.Tensor:
+    """Return the ``(rows, slices)`` weights of cubic convolution (Keys 1981); past the ends the last slice repeats."""
+    below = places.floor()
+    weights = torch.zeros(len(places), slices, device=places.device)
+    for tap in (-1, 0, 1, 2):
+        distance = (places - below - tap).abs()
+        near = (1.5 * distance - 2.5) * distance**2 + 1
+        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+        index = (below.long() + tap).clamp(0, slices - 1)
+        weights.scatter_add_(1, index[:, None], torch.where(distance <= 1, near, far)[:, None])
+    return weights
+
+
+def _by_slice(weights: torch.Tensor, nearest: torch.Tensor, slices: int) -> torch.Tensor:
+    """Return row weights ``(R, C)`` as ``(slices, C, most rows of a slice)``, so that no feature is repeated."""
+    counts = nearest.bincount(minlength=slices)
+    table = weights.new_zeros(slices, int(counts.max()), weights.shape[1])
+    within = torch.arange(len(nearest), device=nearest.device) - (counts.cumsum(0) - counts)[nearest]
+    return table.index_put((nearest, within), weights).swapaxes(1, 2)
+
+
+def _row_order(nearest: torch.Tensor, most: int) -> torch.Tensor:
+    """Return where each row lies among the rows of ``_by_slice``, slice by slice."""
+    counts = nearest.bincount()
+    within = torch.arange(len(nearest), device=nearest.device) - (counts.cumsum(0) - counts)[nearest]
+    return nearest * most + within

@@ -421,5 +421,12 @@ def _repeatVoxels(volume, options, progress, cancelled):
     factors = (options["factor"], options["factor"], 1)
     voxels = volume.voxels.repeat(factors[1], axis=1).repeat(factors[0], axis=2)
     progress(1, 1, "Upscaling")
-    report = {"model": "nearest", "factors_ijk": list(factors), "device": "cpu", "warnings": []}
+    report = {
+        "program": "stand-in",
+        "steps": [],
+        "output": {"factors_ijk": list(factors)},
+        "device": "cpu",
+        "device_label": "CPU",
+        "warnings": [],
+    }
     return SimpleNamespace(volume=Volume(voxels, refined_matrix(volume.ijk_to_ras, factors)), report=report)

@@ -49,7 +49,8 @@ def check_installation() -> Iterator[Finding]:
 def _check_devices() -> Iterator[Finding]:
     import torch
 
-    from ..models.devices import available_devices, fastest_precision
+    from ..models.devices import available_devices
+    from ..models.precision import fastest_precision
 
     devices = available_devices()
     for device in devices:

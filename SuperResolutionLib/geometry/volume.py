@@ -16,9 +16,11 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From the mm of DICOM and SimpleITK, L, P and S, to those of a Volume, and back."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     """Voxels on a regular grid, immutable. All that passes between a file, an MRML node and a network is a Volume.
+
+    Printed, it is one line in words; in a notebook it shows its three middle cuts.
 
     Attributes:
         voxels: ``(k, j, i)`` array of a real number type, in scanner units or HU; read-only.
@@ -50,6 +52,44 @@ class Volume:
         matrix.flags.writeable = False
         object.__setattr__(self, "voxels", voxels)
         object.__setattr__(self, "ijk_to_ras", matrix)
+
+    @classmethod
+    def of(
+        cls, voxels: np.ndarray, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0), modality: str | None = None
+    ) -> Volume:
+        """Return the volume of an array alone: its axes i, j and k point to R, A and S, and voxel 0 lies at the origin.
+
+        Args:
+            voxels: ``(k, j, i)``. spacing: mm along i, j and k. modality: as of the class.
+
+        Raises:
+            InputError: as the class does; a spacing is not a positive number.
+
+        Example::
+
+            >>> Volume.of(np.zeros((20, 256, 256), np.int16), spacing=(1, 1, 3))
+            Volume of 256 x 256 x 20 voxels, 1 x 1 x 3 mm, int16, axes to RAS
+        """
+        if len(spacing) != 3 or not all(0 < value < np.inf for value in spacing):
+            raise InputError("A spacing is three positive numbers in mm, along i, j and k, such as (1, 1, 3).")
+        return cls(voxels, np.diag([*map(float, spacing), 1.0]), modality)
+
+    def __repr__(self) -> str:
+        size, spacing = (" x ".join(f"{value:.4g}" for value in values) for values in (self.dimensions, self.spacing))
+        modality = f", {self.modality}" if self.modality else ""
+        return f"Volume of {size} voxels, {spacing} mm, {self.voxels.dtype}, axes to {self.orientation}{modality}"
+
+    def _repr_png_(self) -> bytes:
+        from .middle_cuts import middle_cuts_png
+
+        return middle_cuts_png(self.voxels, self.ijk_to_ras)
+
+    @property
+    def orientation(self) -> str:
+        """The directions, of L or R, P or A, I or S, that the axes i, j and k point to most nearly, such as ``LPS``."""
+        letters = ("LR", "PA", "IS")
+        axes = nearest_ras_axes(self.ijk_to_ras)
+        return "".join(letters[axis][int(self.ijk_to_ras[axis, column] > 0)] for column, axis in enumerate(axes))
 
     @property
     def dimensions(self) -> tuple[int, int, int]:
@@ -84,6 +124,12 @@ class Volume:
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
         return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
+
+
+def nearest_ras_axes(ijk_to_ras: np.ndarray) -> tuple[int, int, int]:
+    """Return the RAS axis, 0, 1 or 2, that each of the axes i, j and k runs along most nearly, each taken once."""
+    directions = np.abs(ijk_to_ras[:3, :3]) / np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
+    return max(itertools.permutations(range(3)), key=lambda axes: sum(directions[axes[n], n] for n in range(3)))
 
 
 def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

@@ -80,7 +80,7 @@ def measurements(volume: Volume, axes: str, options: argparse.Namespace) -> Iter
                     "ssim": ssim(similarity_maps(images - scale.low, true - scale.low, scale.span), mask),
                     "frc": 2 * frc_cutoff(frequencies, correlations),
                     "seconds": ours.report["seconds"],
-                    "residual": ours.report["through_plane"]["data_consistency"]["residual_percent"],
+                    "residual": ours.report["steps"][-1]["consistency"]["residual_percent"],
                 }
 
 

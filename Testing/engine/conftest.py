@@ -154,4 +154,4 @@ def write_bundle(tmp_path):
 @pytest.fixture
 def single_precision(monkeypatch):
     """Keep ``upscale`` in float32, whatever this CPU runs fastest."""
-    monkeypatch.setattr("SuperResolutionLib.upscaling.slice_plane.fastest_precision", lambda device: torch.float32)
+    monkeypatch.setattr("SuperResolutionLib.models.precision.fastest_precision", lambda device: torch.float32)

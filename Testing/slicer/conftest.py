@@ -143,11 +143,10 @@ def nearest():
                 voxels = voxels.repeat(factor, axis=axis)
             report = {
                 "program": "SuperResolution 0",
-                "model": "nearest",
-                "model_sha256": "00ff",
-                "detail": 0.0,
-                "factors_ijk": list(factors),
+                "steps": [{"kind": "slice plane", "model": "nearest", "model_sha256": "00ff", "detail": 0.0}],
+                "output": {"factors_ijk": list(factors)},
                 "device": "cpu",
+                "device_label": "CPU",
                 "seconds": 0.1,
                 "warnings": [],
             }

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..receptive_field import compact_halo
+
 
 class ResidualBlock(nn.Module):
     """Convolution, LeakyReLU, convolution (dilated or not), and the identity (Lim et al. 2017, EDSR)."""
@@ -47,7 +49,7 @@ class CompactNet(nn.Module):
     @property
     def halo(self) -> int:
         """Receptive-field radius in low-resolution pixels: tiles cropped by it equal whole-slice inference."""
-        return 2 * self.blocks + 2 * self.dilation
+        return compact_halo(self.blocks, self.dilation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = self.head(x)

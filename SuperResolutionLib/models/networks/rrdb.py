@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..receptive_field import rrdb_halo
+
 
 class DenseBlock(nn.Module):
     """Five densely connected 3x3 convolutions with a scaled residual (Wang et al. 2018, ESRGAN).
@@ -101,7 +103,7 @@ class RRDBNet(nn.Module):
     @property
     def halo(self) -> int:
         """Receptive-field radius in low-resolution pixels: tiles cropped by it equal whole-slice inference."""
-        return 15 * self.blocks + 2 + (1 if self.upsampling == "subpixel" else 3)
+        return rrdb_halo(self.blocks, self.upsampling)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = F.leaky_relu(self.head(x), 0.2)

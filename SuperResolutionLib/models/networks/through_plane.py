@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..receptive_field import through_plane_halo, through_plane_slice_halo
+
 
 class ConditionedBlock(nn.Module):
     """A residual block that sees farther within the slices than across them, and is told how the slices lie.
@@ -58,12 +60,12 @@ class ThroughPlaneNet(nn.Module):
     @property
     def halo(self) -> int:
         """Receptive-field radius in columns: tiles cropped by it equal inference on whole reformats."""
-        return 3 * self.blocks + 2
+        return through_plane_halo(self.blocks)
 
     @property
     def slice_halo(self) -> int:
         """Receptive-field radius in slices, the cubic interpolation's included."""
-        return 2 * self.blocks + 3
+        return through_plane_slice_halo(self.blocks)
 
     def forward(
         self, reformats: torch.Tensor, spacing: float, thickness: float, places: torch.Tensor | None = None

@@ -10,13 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SuperResolutionLib.acquisition.acquired_band import AcquiredBand, crop_to_band, detect_acquired_band
+from SuperResolutionLib.acquisition.acquired_band import AcquiredBand, detect_acquired_band
+from SuperResolutionLib.acquisition.band_crop import crop_to_band
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS
+from SuperResolutionLib.acquisition.survey import slice_axis
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.upscaling.plan import slice_axis
 
 SPACING = (0.45, 0.45, 3.0)
 

@@ -18,7 +18,7 @@ import SimpleITK as sitk
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
-from SuperResolutionLib.upscaling import through_slices as through_plane
+from SuperResolutionLib.upscaling import adaptation
 from SuperResolutionLib.version import VERSION
 
 NIBABEL_IMAGES = Path(nibabel.__file__).parent / "tests" / "data"
@@ -74,9 +74,9 @@ def test_x4_with_report_uncertainty_and_json_progress(run, brain, tmp_path):
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert events[-1] == {"event": "result", "output": str(tmp_path / "Schädel ×4.nii.gz"), "report": report}
     assert report["program"] == f"SuperResolution {VERSION}"
-    assert report["input_file"] == str(brain)
-    assert report["factors_ijk"] == [4, 4, 1]
-    assert report["data_consistency"]["held"] is True
+    assert report["files"]["input"] == str(brain)
+    assert report["output"]["factors_ijk"] == [4, 4, 1]
+    assert report["steps"][-1]["consistency"]["held"] is True
 
 
 def test_factors_per_axis_a_region_and_a_float_result(run, brain, tmp_path):
@@ -93,7 +93,7 @@ def test_factors_per_axis_a_region_and_a_float_result(run, brain, tmp_path):
     assert (tmp_path / "part.mha").stat().st_size > result.voxels.nbytes
     assert result.dimensions == (24, 28, 1) and result.voxels.dtype == np.float32
     np.testing.assert_allclose(result.ras_bounds(), volume.cropped(*box).ras_bounds(), atol=1e-6)
-    assert json.loads((tmp_path / "part.json").read_text())["data_consistency"]["held"] is False
+    assert json.loads((tmp_path / "part.json").read_text())["steps"][-1]["consistency"]["held"] is False
 
 
 def test_one_slice_and_what_was_added_to_it(run_here, brain, tmp_path):
@@ -147,20 +147,20 @@ def test_thick_slices_get_new_ones_between_them(run_here, thick_stack, tmp_path,
     assert fine.dimensions == sizes and fine.voxels.dtype == coarse.voxels.dtype
     np.testing.assert_allclose(fine.spacing, spacing, rtol=1e-6)
     np.testing.assert_allclose(fine.ras_bounds(), coarse.ras_bounds(), atol=1e-4)
-    through = json.loads(report.read_text(encoding="utf-8"))["through_plane"]
+    through = json.loads(report.read_text(encoding="utf-8"))["steps"][-1]
     assert through["thickness_mm"] == 3.5 and through["thickness_from"] == "the file"
-    assert through["data_consistency"]["residual_percent"] <= 0.5
+    assert through["consistency"]["residual_percent"] <= 0.5
 
 
 def test_the_thickness_can_be_given_and_the_network_adapted(run_here, thick_stack, tmp_path, monkeypatch):
-    monkeypatch.setattr(through_plane, "adapt", functools.partial(through_plane.adapt, steps=2))
+    monkeypatch.setattr(adaptation, "adapt", functools.partial(adaptation.adapt, steps=2))
     report = tmp_path / "report.json"
     options = ("--isotropic", "--thickness", "3", "--adapt", "--progress", "json", "--report", report)
     code, out, err = run_here("upscale", thick_stack, tmp_path / "thin.nrrd", *options)
     assert (code, err) == (DONE, "")
     messages = [json.loads(line).get("message") for line in out.splitlines()]
     assert "Adapting to this scan" in messages and "Refining through the slices" in messages
-    through = json.loads(report.read_text(encoding="utf-8"))["through_plane"]
+    through = json.loads(report.read_text(encoding="utf-8"))["steps"][-1]
     assert through["adapted"] and (through["thickness_mm"], through["thickness_from"]) == (3, "the request")
 
 

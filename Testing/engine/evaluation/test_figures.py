@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.evaluation.evaluate import evaluate, figures
+from SuperResolutionLib.evaluation import figures
+from SuperResolutionLib.evaluation.evaluate import evaluate
 from SuperResolutionLib.evaluation.figures import SliceView, before_after, evaluation_figure
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.interpolation import interpolate

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.geometry.grid import Grid
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 
 numbers = st.floats(-1, 1).map(lambda value: round(value, 6))
@@ -139,7 +140,7 @@ def test_a_regions_box_holds_every_voxel_that_the_region_touches(matrix, dimensi
     centre = [data.draw(st.floats(-0.4, size - 0.6)) for size in dimensions]
     middle = (matrix @ [*centre, 1])[:3]
     half = np.array([data.draw(st.floats(0.1, 8)) for _ in range(3)])
-    first, last = volume.box_of_region((*(middle - half), *(middle + half)))
+    first, last = Grid.of(volume).box_of_region((*(middle - half), *(middle + half)))
     for share in itertools.product(np.linspace(-1, 1, 5), repeat=3):
         index = np.linalg.solve(matrix, [*(middle + half * share), 1])[:3]
         voxel = np.rint(index)
@@ -152,18 +153,18 @@ def test_a_regions_box_holds_every_voxel_that_the_region_touches(matrix, dimensi
 def test_a_regions_box_of_an_upright_volume_is_exact_whichever_corner_comes_first(mirrored):
     volume = empty((10, 8, 6), np.diag([mirrored * 1.0, 2.0, 3.0, 1.0]))
     wanted = volume.cropped((2, 3, 1), (5, 4, 6)).ras_bounds()
-    assert volume.box_of_region((*wanted[0], *wanted[1])) == ((2, 3, 1), (5, 4, 6))
-    assert volume.box_of_region((*wanted[1], *wanted[0])) == ((2, 3, 1), (5, 4, 6))
+    assert Grid.of(volume).box_of_region((*wanted[0], *wanted[1])) == ((2, 3, 1), (5, 4, 6))
+    assert Grid.of(volume).box_of_region((*wanted[1], *wanted[0])) == ((2, 3, 1), (5, 4, 6))
     shrunk = wanted + [[0.01] * 3, [-0.01] * 3]
-    assert volume.box_of_region(tuple(shrunk.ravel())) == ((2, 3, 1), (5, 4, 6))
+    assert Grid.of(volume).box_of_region(tuple(shrunk.ravel())) == ((2, 3, 1), (5, 4, 6))
     grown = wanted + [[-0.01] * 3, [0.01] * 3]
-    assert volume.box_of_region(tuple(grown.ravel())) == ((1, 2, 0), (6, 5, 6))
+    assert Grid.of(volume).box_of_region(tuple(grown.ravel())) == ((1, 2, 0), (6, 5, 6))
 
 
 @pytest.mark.parametrize("reach", [1e3, 1e30])
 def test_a_region_that_is_far_too_large_is_the_whole_volume(reach):
     volume = empty((10, 8, 6), np.eye(4))
-    assert volume.box_of_region((-reach,) * 3 + (reach,) * 3) == ((0, 0, 0), (10, 8, 6))
+    assert Grid.of(volume).box_of_region((-reach,) * 3 + (reach,) * 3) == ((0, 0, 0), (10, 8, 6))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -172,4 +173,24 @@ def test_a_region_beside_the_volume_is_an_input_error(axis):
     region = [0.0, 0, 0, 2, 2, 2]
     region[axis], region[axis + 3] = 20, 30
     with pytest.raises(InputError, match="does not touch"):
-        volume.box_of_region(tuple(region))
+        Grid.of(volume).box_of_region(tuple(region))
+
+
+def test_printed_a_volume_is_one_line_in_words():
+    volume = Volume(np.zeros((44, 256, 200), np.int16), np.diag([-0.9, -0.9, 3.0, 1.0]), "MR")
+    assert repr(volume) == "Volume of 200 x 256 x 44 voxels, 0.9 x 0.9 x 3 mm, int16, axes to LPS, MR"
+
+
+def test_an_array_alone_makes_a_volume_with_its_axes_to_ras():
+    volume = Volume.of(np.zeros((4, 5, 6), np.float32), spacing=(1, 2, 3))
+    np.testing.assert_array_equal(volume.ijk_to_ras, np.diag([1, 2, 3, 1]))
+    assert (volume.dimensions, volume.orientation) == ((6, 5, 4), "RAS")
+    for wrong in ((1, 1), (1, 0, 1), (1, -1, 1), (1, float("nan"), 1), (1, float("inf"), 1)):
+        with pytest.raises(InputError, match="three positive numbers"):
+            Volume.of(np.zeros((4, 5, 6)), spacing=wrong)
+
+
+@given(matrices())
+def test_each_anatomical_axis_is_named_once_whichever_way_a_volume_lies(matrix):
+    letters = empty((2, 2, 2), matrix).orientation
+    assert sorted("RL".find(c) >= 0 and "R" or "AP".find(c) >= 0 and "A" or "S" for c in letters) == ["A", "R", "S"]

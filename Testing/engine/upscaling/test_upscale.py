@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from torch.nn import functional as F
 
+from SuperResolutionLib.acquisition import survey
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.geometry.grid import Grid
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models import precision
 from SuperResolutionLib.models.devices import Device
 from SuperResolutionLib.models.networks import NETWORKS, CompactNet
-from SuperResolutionLib.upscaling import slice_plane
+from SuperResolutionLib.upscaling import inference, slice_plane
 from SuperResolutionLib.upscaling import upscale as upscaling
+from SuperResolutionLib.upscaling.report import model_names
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 from SuperResolutionLib.version import VERSION
 
@@ -222,7 +226,7 @@ def volume_and_whole_result(make_phantom, request):
     matrix[:3, 3] = [30, -20, 7]
     volume = make_phantom((4, 95, 90), dtype, matrix, noise)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slice_plane, "fastest_precision", lambda device: torch.float32)
+        patch.setattr(precision, "fastest_precision", lambda device: torch.float32)
         return volume, upscale(volume, UpscaleRequest(factor=2, model=SHIPPED[2])).volume
 
 
@@ -248,7 +252,7 @@ def test_a_region_of_an_oblique_volume_tiles_the_voxels_that_it_touches(
     whole = upscale(oblique_phantom, UpscaleRequest(**request)).volume
     middle = (oblique_phantom.ijk_to_ras @ [20, 18, 2, 1])[:3]
     region = (*(middle - [3, 4, 2]), *(middle + [4, 3, 1]))
-    first, last = oblique_phantom.box_of_region(region)
+    first, last = Grid.of(oblique_phantom).box_of_region(region)
     result = upscale(oblique_phantom, UpscaleRequest(**request, region=region)).volume
     part = oblique_phantom.cropped(first, last)
     assert part.voxels.size < oblique_phantom.voxels.size / 2
@@ -328,25 +332,25 @@ def test_a_network_that_shifts_the_brightness_is_corrected_and_the_report_says_s
     free = upscale(phantom, UpscaleRequest(factor=2, model=bright, consistency=False))
     assert abs(mean_error(held)) < 0.01
     assert mean_error(free) > 0.15
-    assert held.report["data_consistency"]["held"] is True
-    assert free.report["data_consistency"]["held"] is False
-    assert held.report["data_consistency"]["residual_percent"] <= 0.5
-    assert 15 < free.report["data_consistency"]["residual_percent"] < 25
+    assert held.report["steps"][-1]["consistency"]["held"] is True
+    assert free.report["steps"][-1]["consistency"]["held"] is False
+    assert held.report["steps"][-1]["consistency"]["residual_percent"] <= 0.5
+    assert 15 < free.report["steps"][-1]["consistency"]["residual_percent"] < 25
 
 
 @pytest.mark.parametrize("factor", SHIPPED)
 def test_the_shipped_models_agree_with_a_clean_input_to_half_a_percent(make_phantom, factor):
     volume = make_phantom((3, 90, 96))
     report = upscale(volume, UpscaleRequest(factor=factor, model=SHIPPED[factor])).report
-    assert report["data_consistency"]["noise_percent"] < 0.5
-    assert report["data_consistency"]["residual_percent"] <= 0.5
+    assert report["steps"][-1]["consistency"]["noise_percent"] < 0.5
+    assert report["steps"][-1]["consistency"]["residual_percent"] <= 0.5
 
 
 def test_the_noise_of_a_noisy_input_is_reported(make_phantom, write_bundle):
     volume = make_phantom((3, 90, 96), noise=30.0)
     report = upscale(volume, UpscaleRequest(factor=2, model=str(write_bundle()))).report
     expected = 3000 / IntensityScale.of(volume.voxels).span
-    assert expected / 2 < report["data_consistency"]["noise_percent"] < 2 * expected
+    assert expected / 2 < report["steps"][-1]["consistency"]["noise_percent"] < 2 * expected
 
 
 # ---------------------------------------------------------------- uncertainty, spacing, detail
@@ -399,7 +403,7 @@ def test_detail_chooses_between_the_two_weight_sets(write_bundle, phantom, singl
         request = UpscaleRequest(factor=2, model=folder, detail=detail, consistency=False, output_type="float")
         result = upscale(phantom, request)
         means[detail] = result.volume.voxels.mean()
-        assert result.report["detail"] == (0.25 if detail is None else detail)
+        assert result.report["steps"][0]["detail"] == (0.25 if detail is None else detail)
     span = IntensityScale.of(phantom.voxels).span
     assert means[None] == means[0.25]
     for detail in (0.25, 0.5, 1):
@@ -424,9 +428,9 @@ def test_tiles_smaller_than_the_slice_leave_no_seams(write_bundle, make_phantom,
     volume = make_phantom((2, 90, 96), np.float32, noise=5.0)
     request = UpscaleRequest(factor=2, model=str(write_bundle()))
     whole = upscale(volume, request)
-    monkeypatch.setattr(slice_plane, "SliceInference", functools.partial(slice_plane.SliceInference, tile=20))
+    monkeypatch.setattr(inference, "SliceInference", functools.partial(inference.SliceInference, tile=20))
     tiled = upscale(volume, request)
-    assert tiled.report["tiles"] > 10 * whole.report["tiles"]
+    assert tiled.report["steps"][-1]["tiles"] > 10 * whole.report["steps"][-1]["tiles"]
     np.testing.assert_allclose(tiled.volume.voxels, whole.volume.voxels, atol=1e-5 * 1000)
 
 
@@ -473,7 +477,7 @@ def test_from_any_band_the_result_fills_the_stored_scans_box(tmp_path, write_bun
     shares = tuple(int(new) / int(old) for new, old in zip(kept, volume.dimensions))
     band = AcquiredBand(across, volume.spacing, shares, tuple(kept))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slice_plane, "detect_acquired_band", lambda volume, across: band)
+        patch.setattr(survey, "detect_acquired_band", lambda volume, across: band)
         result = upscale(volume, UpscaleRequest(factor=factors, model=str(folder))).volume
     np.testing.assert_allclose(result.ras_bounds(), volume.ras_bounds(), atol=1e-6, rtol=0)
     assert result.dimensions == tuple(np.multiply(volume.dimensions, factors))
@@ -483,31 +487,32 @@ def test_a_zero_filled_scan_is_upscaled_from_its_acquired_band_and_the_report_sa
     volume = filled_volume(anatomy, zero_filled)
     result = upscale(volume, UpscaleRequest(factor=2))
     assert result.volume.dimensions == (160, 176, 2) and result.volume.voxels.dtype == np.int16
-    assert result.report["model"] == STANDARD[4] and result.report["factors_ijk"] == [2, 2, 1]
-    assert result.report["acquired"] == {
+    assert model_names(result.report) == STANDARD[4] and result.report["output"]["factors_ijk"] == [2, 2, 1]
+    assert result.report["survey"]["acquired"] == {
         "stored_mm": [0.45, 0.45, 3.0],
         "acquired_mm": [0.9, 0.9, 3.0],
+        "acquired_from": "the spectrum",
         "zero_filled": True,
-        "used": "acquired band",
-        "network_factors_ijk": [4, 4, 1],
         "sentence": "Stored at 0.45 mm, acquired at 0.9 mm; upscaled from the acquired band.",
     }
-    assert result.report["data_consistency"]["measured"] == "the acquired band"
-    assert result.report["data_consistency"]["residual_percent"] < 1
+    assert [step["kind"] for step in result.report["steps"]] == ["acquired band", "slice plane"]
+    assert result.report["steps"][-1]["factors_ijk"] == [4, 4, 1]
+    assert result.report["steps"][-1]["consistency"]["measured"] == "the acquired band"
+    assert result.report["steps"][-1]["consistency"]["residual_percent"] < 1
 
 
 def test_as_stored_leaves_a_zero_filled_scan_as_it_is(anatomy, zero_filled):
     report = upscale(filled_volume(anatomy, zero_filled), UpscaleRequest(factor=2, as_stored=True)).report
-    assert report["model"] == STANDARD[2]
-    assert report["acquired"]["zero_filled"] is True and report["acquired"]["used"] == "as stored"
-    assert report["data_consistency"]["measured"] == "the stored image"
+    assert model_names(report) == STANDARD[2]
+    assert report["survey"]["acquired"]["zero_filled"] is True and report["steps"][0]["kind"] == "slice plane"
+    assert report["steps"][-1]["consistency"]["measured"] == "the stored image"
 
 
 def test_an_unfilled_scan_is_upscaled_as_stored(phantom, write_bundle, single_precision):
     folder = str(write_bundle())
     results = [upscale(phantom, UpscaleRequest(factor=2, model=folder, as_stored=stored)) for stored in (True, False)]
     np.testing.assert_array_equal(results[0].volume.voxels, results[1].volume.voxels)
-    assert results[1].report["acquired"]["zero_filled"] is False
+    assert results[1].report["survey"]["acquired"]["zero_filled"] is False
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.6, 1)], ids=str)
@@ -523,7 +528,7 @@ def test_upscaling_from_the_acquired_band_is_nearer_to_the_truth(anatomy, zero_f
 def test_a_scan_that_is_filled_along_one_axis_is_cropped_along_that_axis(cubic, anatomy, zero_filled):
     volume = filled_volume(anatomy, zero_filled, (1, 0.6))
     result = upscale(volume, UpscaleRequest(factor=2, model=cubic()))
-    stored, acquired = result.report["acquired"]["stored_mm"], result.report["acquired"]["acquired_mm"]
+    stored, acquired = (result.report["survey"]["acquired"][which] for which in ("stored_mm", "acquired_mm"))
     assert acquired[1:] == stored[1:] and acquired[0] == pytest.approx(0.75, rel=0.05)
     np.testing.assert_allclose(result.volume.ras_bounds(), volume.ras_bounds(), atol=1e-6)
     held = result.volume.voxels.reshape(2, 88, 2, 80, 2).mean(axis=(2, 4))
@@ -554,7 +559,7 @@ def test_chosen_slices_and_a_target_spacing_of_a_zero_filled_scan(cubic, anatomy
     result = upscale(volume, UpscaleRequest(factor=None, spacing=0.3, model=model))
     np.testing.assert_allclose(result.volume.spacing, (0.3, 0.3, 3.0), rtol=1e-9)
     assert result.volume.dimensions == (120, 132, 2)
-    assert result.report["acquired"]["used"] == "acquired band"
+    assert result.report["steps"][0]["kind"] == "acquired band"
     assert result.volume.voxels.mean() == pytest.approx(volume.voxels.mean(), rel=0.02)
 
 
@@ -658,8 +663,8 @@ def test_the_report_says_what_was_done_in_json(write_bundle, phantom):
     digest = json.loads((folder / "configs" / "metadata.json").read_text())["super_resolution"]["weights"]["fidelity"]
     report = json.loads(json.dumps(upscale(phantom, UpscaleRequest(factor=2, model=str(folder))).report))
     assert report["program"] == f"SuperResolution {VERSION}"
-    assert report["model"] == "tiny" and report["model_sha256"] == digest["sha256"]
-    assert report["factors_ijk"] == [2, 2, 1]
+    assert model_names(report) == "tiny" and report["steps"][0]["model_sha256"] == digest["sha256"]
+    assert report["output"]["factors_ijk"] == [2, 2, 1]
     assert report["input"] == {
         "dimensions_ijk": [44, 40, 5],
         "spacing_mm_ijk": [1.0, 1.0, 3.0],
@@ -667,8 +672,9 @@ def test_the_report_says_what_was_done_in_json(write_bundle, phantom):
     }
     assert report["output"]["dimensions_ijk"] == [88, 80, 5]
     assert report["output"]["spacing_mm_ijk"] == [0.5, 0.5, 3.0]
-    assert report["device"] and report["device_label"] and report["precision"] in ("float32", "bfloat16", "float16")
-    assert report["seconds"] >= 0 and report["slices"] == 5 and report["tiles"] >= 5
+    assert report["device"] and report["device_label"]
+    assert report["steps"][-1]["precision"] in ("float32", "bfloat16", "float16")
+    assert report["seconds"] >= 0 and report["steps"][0]["slices"] == 5 and report["steps"][-1]["tiles"] >= 5
     assert report["warnings"] == []
 
 
@@ -702,11 +708,11 @@ def test_running_out_of_memory_is_survived_and_reported(write_bundle, make_phant
 
 
 def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_bundle, make_phantom, monkeypatch):
-    class FallenBack(slice_plane.SliceInference):
+    class FallenBack(inference.SliceInference):
         def __post_init__(self):
             self._place(torch.device("cpu"), torch.float32)
 
-    monkeypatch.setattr(slice_plane, "SliceInference", FallenBack)
+    monkeypatch.setattr(inference, "SliceInference", FallenBack)
     devices = {"auto": Device("mps", "Apple GPU"), "cpu": Device("cpu", "CPU (2 threads)")}
     monkeypatch.setattr(upscaling, "choose_device", devices.__getitem__)
     report = upscale(make_phantom((1, 40, 44)), UpscaleRequest(factor=2, model=str(write_bundle()))).report
@@ -718,10 +724,10 @@ def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_b
 
 def test_bfloat16_differs_from_float32_by_less_than_a_hundredth(make_phantom, monkeypatch):
     results = []
-    for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr("SuperResolutionLib.upscaling.slice_plane.fastest_precision", lambda device, p=precision: p)
+    for kind in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(precision, "fastest_precision", lambda device, kind=kind: kind)
         result = upscale(make_phantom((1, 60, 64)), UpscaleRequest(factor=2, model=SHIPPED[2], output_type="float"))
-        assert result.report["precision"] == str(precision).replace("torch.", "")
+        assert result.report["steps"][-1]["precision"] == str(kind).replace("torch.", "")
         results.append(result.volume.voxels)
     assert np.abs(results[0] - results[1]).max() < 10  # of 1000
 

@@ -1,6 +1,7 @@
 """The forecast agrees with the engine, reads well, and learns its times from runs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
 from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft
 from SuperResolutionWidgets.Forecast.Workload import Workload
 
+from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
+from SuperResolutionLib.acquisition.survey import survey
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.plan import plan
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
 
@@ -23,7 +27,13 @@ def volume(dimensions, spacing, dtype=np.int16):
 
 def prospect(scan, acquired=None, companions=0, settings=None, **request):
     times = RunTimes(StandInSettings() if settings is None else settings, cores=2)
-    return Forecaster(times).prospect(scan, UpscaleRequest(**request), acquired, companions)
+    # All its voxels are equal, which is no matter here.
+    seen = replace(survey(scan), flaw="")
+    if acquired is not None:
+        shares = tuple(stored / coarser for stored, coarser in zip(scan.spacing, acquired))
+        samples = tuple(round(size * share) for size, share in zip(scan.dimensions, shares))
+        seen = replace(seen, band=AcquiredBand(seen.slice_axis, scan.spacing, shares, samples))
+    return Forecaster(times).prospect(plan(seen, UpscaleRequest(**request)), companions)
 
 
 def text(*arguments, **request):
@@ -74,7 +84,7 @@ def test_the_engine_makes_what_was_foretold(request_fields, region):
     k, j, i = np.mgrid[0:4, 0:16, 0:14]
     scan = Volume((100 * np.hypot(i - 6, j - 7) + k).astype(np.int16), np.diag([0.9, 0.8, 2.5, 1]))
     request = UpscaleRequest(**request_fields, region=region, device="cpu", quality="fast", as_stored=True)
-    foretold = Forecaster(RunTimes(StandInSettings())).prospect(scan, request)
+    foretold = Forecaster(RunTimes(StandInSettings())).prospect(plan(survey(scan), request))
     result = upscale(scan, request).volume
     assert foretold.dimensions == result.dimensions
     np.testing.assert_allclose(foretold.spacing, result.spacing)

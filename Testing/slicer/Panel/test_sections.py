@@ -1,7 +1,6 @@
 """The panel, driven through its real .ui: what a user sees and what ends up in the scene."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,8 @@ pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from panel_bench import SLOW  # noqa: E402
 from subprocess_worker import alive  # noqa: E402
-from SuperResolutionWidgets.Forecast.AcquisitionNote import AcquisitionNote  # noqa: E402
-from SuperResolutionWidgets.Forecast.Forecaster import Forecaster  # noqa: E402
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
+from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan  # noqa: E402
 from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft  # noqa: E402
 from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
@@ -22,9 +20,11 @@ from SuperResolutionWidgets.Panel.Quality import Quality  # noqa: E402
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 
+from SuperResolutionLib.acquisition.survey import survey  # noqa: E402
 from SuperResolutionLib.errors import InputError  # noqa: E402
 from SuperResolutionLib.models.bundles import Model  # noqa: E402
-from SuperResolutionLib.upscaling.request import UpscaleRequest, plan_upscale  # noqa: E402
+from SuperResolutionLib.upscaling.plan import plan  # noqa: E402
+from SuperResolutionLib.upscaling.request import UpscaleRequest  # noqa: E402
 
 
 def test_without_an_input_the_panel_asks_for_one(bench):
@@ -77,9 +77,9 @@ def test_a_zero_filled_scan_is_told_and_can_be_left_as_stored(ready, filled):
 
 
 def test_the_scan_is_looked_at_once_until_its_image_changes(ready, filled, monkeypatch):
-    names, looks = AcquisitionNote.text.__globals__, []
-    really = names["detect_acquired_band"]
-    monkeypatch.setitem(names, "detect_acquired_band", lambda *arguments: looks.append(1) or really(*arguments))
+    names, looks = SurveyedScan.survey.__globals__, []
+    really = names["survey"]
+    monkeypatch.setitem(names, "survey", lambda volume: looks.append(1) or really(volume))
     ready.ui.inputSelector.setCurrentNode(filled)
     ready.parameters.purpose = Purpose.TIMES_4
     assert len(looks) == 1
@@ -427,18 +427,7 @@ def test_a_size_that_is_no_finer_is_refused_before_the_run(ready):
     assert not ready.ui.previewButton.enabled
 
 
-class AddingSlices(Forecaster):
-    """A forecast as it is where a model for new slices is installed."""
-
-    def prospect(self, volume, request, *arguments):
-        if request.thickness == 40:
-            raise InputError("A slice thickness of 40 mm does not go with these slices.")
-        finer = super().prospect(volume, UpscaleRequest(factor=2, device=request.device), *arguments)
-        return replace(finer, addsSlices=request.isotropic)
-
-
 def test_thickness_and_adaptation_are_offered_where_slices_are_added(ready):
-    ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
     ready.ui.advancedCollapsibleButton.collapsed = False
     parts = [ready.ui.thicknessLabel, ready.ui.thicknessSpinBox, ready.ui.adaptCheckBox]
     ready.panel.refresh()
@@ -463,7 +452,7 @@ def test_a_refused_purpose_shows_the_engines_sentence(ready):
     ready.parameters.purpose = Purpose.ISOTROPIC
     volume = volumeFromNode(ready.parameters.inputVolume)
     try:
-        plan_upscale(volume, UpscaleRequest(factor=None, isotropic=True, quality="fast"))
+        plan(survey(volume), UpscaleRequest(factor=None, isotropic=True, quality="fast"))
     except InputError as error:
         assert ready.forecast == str(error)
         assert not ready.ui.upscaleButton.enabled

@@ -1,22 +1,16 @@
 """The slice views: what the user looks at, previews and comparisons, and that they come back as they were."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
-from SuperResolutionWidgets.Forecast.Forecaster import Forecaster  # noqa: E402
-from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 from SuperResolutionWidgets.Views.ComparisonView import ComparisonView  # noqa: E402
 from SuperResolutionWidgets.Views.CurrentSlice import CurrentSlice  # noqa: E402
-
-from SuperResolutionLib.upscaling.request import UpscaleRequest  # noqa: E402
 
 VIEWS = ("Red", "Yellow", "Green")
 
@@ -46,7 +40,7 @@ def straight(scene):
 
 def current(node, region=None):
     """Return the index of the current slice, and the view that shows it."""
-    cut = CurrentSlice().find(node, volumeFromNode(node), region)
+    cut = CurrentSlice().find(node, volumeFromNode(node), 2, region)
     return cut.index, cut.sliceNode
 
 
@@ -106,9 +100,9 @@ def test_sagittal_slices_are_found_in_the_sagittal_view(scene, views):
 def test_the_whole_slice_is_meant_or_what_the_region_holds_of_it(straight, views):
     look_at(views("Red")[0], (0, 0, 8))
     finder, volume = CurrentSlice(), volumeFromNode(straight)
-    assert finder.find(straight, volume).first == (0, 0, 2)
-    assert finder.find(straight, volume).last == (10, 12, 3)
-    cut = finder.find(straight, volume, (2, 3, 0, 6, 7, 20))
+    assert finder.find(straight, volume, 2).first == (0, 0, 2)
+    assert finder.find(straight, volume, 2).last == (10, 12, 3)
+    cut = finder.find(straight, volume, 2, (2, 3, 0, 6, 7, 20))
     assert (cut.first, cut.last) == ((2, 3, 2), (7, 8, 3))
 
 
@@ -116,15 +110,15 @@ def test_a_cut_through_the_slices_is_the_one_in_a_view_along_them(straight, view
     look_at(views("Red")[0], (0, 0, 8))
     look_at(views("Yellow")[0], (50, 0, 0))
     look_at(views("Green")[0], (0, 7, 0))
-    cut = CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True)
+    cut = CurrentSlice().find(straight, volumeFromNode(straight), 2, throughSlices=True)
     assert (cut.axis, cut.first, cut.last) == (1, (0, 7, 0), (10, 8, 6))
     assert cut.sliceNode is views("Green")[0]
     look_at(views("Yellow")[0], (3, 0, 0))
-    assert CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True).axis == 0
+    assert CurrentSlice().find(straight, volumeFromNode(straight), 2, throughSlices=True).axis == 0
 
 
 def test_without_such_a_view_it_is_the_middle_one(straight):
-    cut = CurrentSlice().find(straight, volumeFromNode(straight), throughSlices=True)
+    cut = CurrentSlice().find(straight, volumeFromNode(straight), 2, throughSlices=True)
     assert (cut.axis, cut.index, cut.sliceNode) == (1, 6, None)
 
 
@@ -252,21 +246,13 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
 def test_a_preview_of_new_slices_is_a_cut_through_them(ready, phantom, views):
     from panel_bench import SLOW
 
-    class AddingSlices(Forecaster):
-        """A forecast as it is where a model for new slices is installed."""
-
-        def prospect(self, volume, request, *arguments):
-            finer = super().prospect(volume, UpscaleRequest(factor=2, device=request.device), *arguments)
-            return replace(finer, addsSlices=True)
-
-    ready.panel._choices._forecast = AddingSlices(RunTimes(ready.settings))
     ready.parameters.purpose = Purpose.ISOTROPIC
     ready.parameters.adapt = True
     ready.command = SLOW
     ready.run("previewButton", until=lambda: "1 of 4" in ready.status)
     assert "--isotropic" in ready.arguments
     assert "--adapt" in ready.options and "--adapt" not in ready.arguments
-    cut = CurrentSlice().find(phantom, volumeFromNode(phantom), throughSlices=True)
+    cut = CurrentSlice().find(phantom, volumeFromNode(phantom), 2, throughSlices=True)
     assert cut.axis in (0, 1)
     assert ready.arguments[-3] == ",".join(map(str, (*cut.first, *cut.last)))
     ready.panel.stop()

@@ -20,10 +20,7 @@ from SuperResolutionLib.geometry.volume import LPS_TO_RAS, Volume, refined_matri
 
 REPORT = {
     "program": "SuperResolution 9.9",
-    "model": "mri-x2-test",
-    "model_sha256": "ab" * 32,
-    "detail": 0.25,
-    "factors_ijk": [2, 2, 1],
+    "steps": [{"kind": "slice plane", "model": "mri-x2-test", "model_sha256": "ab" * 32, "detail": 0.25}],
 }
 UPRIGHT = LPS_TO_RAS @ np.array([[0.9, 0, 0, -30], [0, 0.8, 0, -20], [0, 0, 4, 7], [0, 0, 0, 1.0]])
 

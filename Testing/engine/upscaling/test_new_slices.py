@@ -13,8 +13,9 @@ from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet
-from SuperResolutionLib.upscaling import through_slices as through_plane
+from SuperResolutionLib.upscaling import reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
+from SuperResolutionLib.upscaling.report import model_names
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 TINY = {"width": 8, "blocks": 1}
@@ -109,12 +110,12 @@ def test_the_result_averaged_over_the_slices_gives_the_slices_again(sharp, untra
     again = np.tensordot(weights, result.volume.voxels, 1)
     span = np.subtract(*np.percentile(coarse.voxels, [99.5, 0.5]))
     deviation = np.sqrt(np.square(again - coarse.voxels).mean()) / span
-    report = result.report["through_plane"]
+    step = result.report["steps"][-1]
     assert deviation < (0.005 if thickness < 1.2 else 0.01)
-    assert report["data_consistency"]["residual_percent"] == pytest.approx(100 * deviation, abs=0.1)
-    assert report["thickness_mm"] == pytest.approx(4 * thickness) and report["thickness_from"] == "the request"
-    free = upscale(coarse, replace(request, consistency=False)).report["through_plane"]["data_consistency"]
-    assert free["residual_percent"] > 2 * report["data_consistency"]["residual_percent"] and not free["held"]
+    assert step["consistency"]["residual_percent"] == pytest.approx(100 * deviation, abs=0.1)
+    assert step["thickness_mm"] == pytest.approx(4 * thickness) and step["thickness_from"] == "the request"
+    free = upscale(coarse, replace(request, consistency=False)).report["steps"][-1]["consistency"]
+    assert free["residual_percent"] > 2 * step["consistency"]["residual_percent"] and not free["held"]
 
 
 def test_a_region_equals_the_same_voxels_of_the_whole(phantom, untrained):
@@ -159,8 +160,8 @@ def test_the_slice_plane_and_new_slices_are_refined_together(oblique_phantom, wr
     result = upscale(oblique_phantom, request)
     assert result.volume.dimensions == tuple(2 * size for size in oblique_phantom.dimensions)
     np.testing.assert_allclose(result.volume.ras_bounds(), oblique_phantom.ras_bounds(), atol=1e-6)
-    assert result.report["model"] == "mri-x2-compact and mri-through-plane"
-    assert result.report["factors_ijk"] == [2, 2, 2] and result.report["slices"] == 5
+    assert model_names(result.report) == "mri-x2-compact and mri-through-plane"
+    assert result.report["output"]["factors_ijk"] == [2, 2, 2] and result.report["steps"][0]["slices"] == 5
     box = ((10, 12, 1), (16, 20, 3))
     part = upscale(oblique_phantom, replace(request, box=box)).volume
     difference = part.voxels.astype(int) - result.volume.voxels[2:6, 24:40, 20:32]
@@ -197,7 +198,7 @@ def test_slices_too_far_apart_for_the_training_are_named(make_phantom, untrained
 
 
 def test_a_cancelled_run_stops_within_a_batch(phantom, untrained, monkeypatch):
-    monkeypatch.setitem(through_plane.PIXELS_AT_ONCE, "cpu", 400)
+    monkeypatch.setitem(reformats.PIXELS_AT_ONCE, "cpu", 400)
     calls = []
     with pytest.raises(Cancelled):
         upscale(

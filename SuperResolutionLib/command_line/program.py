@@ -343,7 +343,7 @@ def _export_dicom(options, progress, stop) -> int:
 
 
 def _preview(options, progress, stop) -> int:
-    from ..evaluation.figures import before_after
+    from ..evaluation.before_after import before_after
     from ..files.reading import read_volume
     from ..files.whole_outputs import check_output_folder
     from ..geometry.grid import Grid
@@ -373,8 +373,10 @@ def _preview(options, progress, stop) -> int:
 
 
 def _evaluate(options, progress, stop) -> int:
-    from ..evaluation.evaluate import DEGRADATIONS, evaluate, format_table
-    from ..evaluation.figures import evaluation_figure
+    from ..evaluation.evaluate import evaluate
+    from ..evaluation.examples_figure import evaluation_figure
+    from ..evaluation.table import format_table
+    from ..evaluation.truths import DEGRADATIONS
     from ..files.whole_outputs import check_output_folder, write_text
     from ..upscaling.upscale import upscale
 

@@ -11,6 +11,7 @@ import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster  # noqa: E402
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 from SuperResolutionWidgets.Views.ComparisonView import ComparisonView  # noqa: E402
@@ -332,7 +333,7 @@ def make(ready, nearest):
     """A function that places a result of a node, as a run does."""
 
     def make_result(node):
-        result = NodeUpscaler(nearest).upscale(node, factor=2)
+        result = NodeUpscaler(nearest).upscale(node, EngineCall(2, False, {}, None, None), None, True)
         ready.panel.refresh()
         return result
 

@@ -36,6 +36,7 @@ from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel.ParameterNode import SuperResolutionParameterNode
 from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall
 from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
@@ -211,7 +212,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.
             SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
         """
-        return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, progress, cancelled, asStored, **options)
+        call = EngineCall(factor, asStored, options, progress, cancelled)
+        return self._nodeUpscaler.upscale(inputNode, call, outputNode, show)
 
     def upscaleSequence(
         self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options
@@ -231,7 +233,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             fineNode = slicer.util.getModuleLogic("SuperResolution").upscaleSequence(sequenceNode, factor=2)
             slicer.util.saveNode(fineNode, "fine.seq.nrrd")
         """
-        return self._sequenceUpscaler.upscale(sequenceNode, factor, show, progress, cancelled, asStored, **options)
+        call = EngineCall(factor, asStored, options, progress, cancelled)
+        return self._sequenceUpscaler.upscale(sequenceNode, call, show)
 
     def upscaleFolder(
         self,
@@ -269,9 +272,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             for outcome in logic.upscaleFolder("/data/scans", "/data/scans_x2", factor=2, resume=True):
                 print(outcome.state, outcome.name, outcome.message)
         """
-        return self._folderUpscaler.upscale(
-            inputFolder, outputFolder, factor, resume, progress, finished, cancelled, asStored, **options
-        )
+        call = EngineCall(factor, asStored, options, progress, cancelled)
+        return self._folderUpscaler.upscale(inputFolder, outputFolder, call, resume, finished)
 
 
 class SuperResolutionTest(ScriptedLoadableModuleTest):

@@ -29,7 +29,7 @@ def _band_weights(count: int, kept: int) -> np.ndarray:
     """Return the ``(kept, count)`` matrix that keeps the ``kept`` central frequencies of a line of ``count`` samples.
 
     A bare crop samples at index 0 of the line; the phase ramp moves the samples to the centres of the larger voxels
-    (``acquisition.kspace_crop_to`` does the same to magnitudes).
+    (``operators.kspace_crop_to`` does the same to magnitudes).
     """
     index = np.arange(kept) - kept // 2
     positions = (np.arange(kept) + 0.5) * count / kept - 0.5

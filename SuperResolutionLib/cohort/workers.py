@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Callable
 
 from ..errors import Cancelled, InputError
-from .folder import CohortTask
 from .summary import Outcome
+from .task import CohortTask
 
 STOP_CHECK_SECONDS = 1.0
 GRACE_SECONDS = 60

@@ -39,8 +39,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Evaluate, print the table and return the exit code."""
-    from ..evaluation.evaluate import DEGRADATIONS, evaluate, format_table
-    from ..evaluation.figures import evaluation_figure
+    from ..evaluation.evaluate import evaluate
+    from ..evaluation.examples_figure import evaluation_figure
+    from ..evaluation.table import format_table
+    from ..evaluation.truths import DEGRADATIONS
     from ..files.whole_outputs import check_output_folder, write_text
     from ..upscaling.upscale import upscale
 

@@ -32,7 +32,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Draw the picture and return the exit code."""
     from ..acquisition.survey import survey
-    from ..evaluation.figures import before_after
+    from ..evaluation.before_after import before_after
     from ..files.reading import read_volume
     from ..files.whole_outputs import check_output_folder
     from ..geometry.grid import Grid

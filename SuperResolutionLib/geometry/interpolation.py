@@ -87,7 +87,7 @@ def back_project(
     Args:
         coarse: y, the measured slices, ``(N, 1, H, W)`` float32, counted from the intensity of no signal.
         fine: where x starts, ``(N, 1, factor * H, factor * W)`` float32, in the same units.
-        operator: A, from ``acquisition.OPERATORS``.
+        operator: A, from ``acquisition.operators.OPERATORS``.
     """
     for _ in range(iterations):
         residual = coarse - operator(fine, factor)

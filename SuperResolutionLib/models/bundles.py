@@ -35,7 +35,7 @@ class Model:
         quality: ``"fast"`` (compact network) or ``"standard"`` (RRDB).
         network: name in the registry and keyword arguments. default_detail: in [0, 1].
         weights: kind (``"fidelity"``, ``"perceptual"``) to (file inside the folder, SHA-256).
-        held_band: the acquisition operator's part that data consistency holds; see ``consistency.HeldBand``.
+        held_band: the acquisition operator's part that data consistency holds; see ``upscaling.consistency.HeldBand``.
         through_slices: whether it refines along the slice axis; else it refines the slice plane.
     """
 

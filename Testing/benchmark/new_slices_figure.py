@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from matplotlib.figure import Figure
 
-from SuperResolutionLib.evaluation.figures import BACKGROUND, TEXT
+from SuperResolutionLib.evaluation.panels import BACKGROUND, TEXT
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.files.writing import image_from_volume
 from SuperResolutionLib.geometry.grid import Grid

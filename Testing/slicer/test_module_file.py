@@ -224,6 +224,22 @@ def test_a_source_checkout_finds_the_engine_beside_the_module(root):
     assert answer.stdout.strip() == str(root / "SuperResolutionLib" / "__init__.py"), answer.stderr
 
 
+def test_every_argument_of_the_console_reaches_the_engine(module, phantom, scene, nearest, tmp_path, monkeypatch):
+    logic, heard = module.SuperResolutionLogic(engine=nearest), []
+    output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
+    assert logic.upscale(phantom, 2, output, False, lambda *step: heard.append(step), None, True, detail=0.5) is output
+    assert nearest.options == {"factor": 2, "as_stored": True, "detail": 0.5}
+    assert heard[-1] == (3, 4, "Upscaling")
+    logic.upscale(phantom)
+    assert nearest.options == {"factor": 4, "as_stored": False}
+    asked = []
+    monkeypatch.setattr(module.FolderUpscaler, "upscale", lambda self, *arguments: asked.append(arguments))
+    logic.upscaleFolder("in", "out", 2, True, None, print, lambda: True, device="cpu")
+    inputFolder, outputFolder, call, resume, finished = asked[0]
+    assert (inputFolder, outputFolder, resume, finished) == ("in", "out", True, print)
+    assert call.fields == {"factor": 2, "as_stored": False, "device": "cpu"} and call.cancelled()
+
+
 def readmeBlock(root, start):
     """The first block of Python in the README that begins with a line."""
     blocks = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from SuperResolutionLib.evaluation.evaluate import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
 from SuperResolutionLib.evaluation.metrics import foreground, gradient_magnitude_similarity, psnr
+from SuperResolutionLib.evaluation.truths import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.models.bundles import find_model
 from SuperResolutionLib.upscaling.request import UpscaleRequest

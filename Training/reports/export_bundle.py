@@ -22,7 +22,7 @@ import numpy
 import safetensors.torch
 import torch
 
-from SuperResolutionLib.evaluation.evaluate import summarise
+from SuperResolutionLib.evaluation.table import summarise
 from SuperResolutionLib.version import VERSION
 from Training.runs.checkpoints import read_checkpoint
 

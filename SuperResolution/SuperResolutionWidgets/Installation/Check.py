@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Callable
 
-from ..Worker.Process import WorkerProcess
 from .InstallError import InstallError
 
 
@@ -12,17 +11,17 @@ class InstallationCheck:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        newProcess: returns a new ``WorkerProcess``.
+        newProcess: returns a new process that can run a command line of the engine; see ``WorkerProcess``.
         installer: has ``repair(faulty)``, which asks the user and raises InstallError; see ``Installer``.
     """
 
     MARKS = {True: "✓", False: "✗"}
 
-    def __init__(self, ui, newProcess: Callable[[], WorkerProcess], installer):
+    def __init__(self, ui, newProcess, installer):
         self._ui = ui
         self._newProcess = newProcess
         self._installer = installer
-        self._process: WorkerProcess | None = None
+        self._process = None
         ui.checkInstallationButton.connect("clicked(bool)", self.onCheck)
         self._tell("")
 

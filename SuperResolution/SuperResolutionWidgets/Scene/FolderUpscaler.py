@@ -1,25 +1,15 @@
 from __future__ import annotations
 
+from .EngineCall import EngineCall
 from .NodeUpscaler import importEngine
 
 
 class FolderUpscaler:
     """Upscales the files of a folder in this process."""
 
-    def upscale(
-        self,
-        inputFolder,
-        outputFolder,
-        factor=4,
-        resume=False,
-        progress=None,
-        finished=None,
-        cancelled=None,
-        asStored=False,
-        **options,
-    ):
+    def upscale(self, inputFolder, outputFolder, call: EngineCall, resume: bool, finished):
         """Return the outcome of each volume; see ``SuperResolutionLogic.upscaleFolder``."""
-        request = importEngine().UpscaleRequest(factor=factor, as_stored=asStored, **options)
+        request = importEngine().UpscaleRequest(**call.fields)
         from SuperResolutionLib.cohort.folder import upscale_folder
 
         return upscale_folder(
@@ -27,7 +17,7 @@ class FolderUpscaler:
             outputFolder,
             request,
             resume=resume,
-            progress=progress or (lambda done, total, message: None),
+            progress=call.progress,
             finished=finished or (lambda number, total, outcome: None),
-            cancelled=cancelled or (lambda: False),
+            cancelled=call.cancelled,
         )

@@ -4,8 +4,9 @@ import importlib
 
 from SuperResolutionLib.errors import InputError
 
+from .EngineCall import EngineCall
 from .ResultPlacement import ResultPlacement
-from .VolumeNodes import regionFromRoi, volumeFromNode
+from .VolumeNodes import volumeFromNode
 
 
 def importEngine():
@@ -40,27 +41,10 @@ class NodeUpscaler:
         self._engine = engine
         self._placement = placement or ResultPlacement()
 
-    def upscale(
-        self,
-        inputNode,
-        factor=4,
-        outputNode=None,
-        show=True,
-        progress=None,
-        cancelled=None,
-        asStored=False,
-        **options,
-    ):
+    def upscale(self, inputNode, call: EngineCall, outputNode, show: bool):
         """Return the volume node that holds ``inputNode`` upscaled; see ``SuperResolutionLogic.upscale``."""
         volume = volumeFromNode(inputNode)
         self._placement.checkOutputNode(outputNode, inputNode)
-        if hasattr(options.get("region"), "GetObjectBounds"):
-            options["region"] = regionFromRoi(options["region"], inputNode)
-        result = self._engine(
-            volume,
-            {"factor": factor, "as_stored": asStored, **options},
-            progress or (lambda done, total, message: None),
-            cancelled or (lambda: False),
-        )
-        name = self._placement.nameFor(inputNode, factor, options.get("spacing"), options.get("isotropic", False))
+        result = self._engine(volume, call.fieldsFor(inputNode), call.progress, call.cancelled)
+        name = self._placement.nameFor(inputNode, **call.gridFields)
         return self._placement.place(result.volume, result.report, inputNode, name, outputNode, show)

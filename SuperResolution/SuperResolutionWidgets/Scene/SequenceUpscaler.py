@@ -4,9 +4,10 @@ import slicer
 
 from SuperResolutionLib.errors import InputError
 
+from .EngineCall import EngineCall
 from .NodeUpscaler import runEngine
 from .SequencePlacement import SequencePlacement
-from .VolumeNodes import regionFromRoi, volumeFromNode
+from .VolumeNodes import volumeFromNode
 
 
 class SequenceUpscaler:
@@ -16,14 +17,11 @@ class SequenceUpscaler:
         self._engine = engine
         self._placement = placement or SequencePlacement()
 
-    def upscale(self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options):
+    def upscale(self, sequenceNode, call: EngineCall, show: bool):
         """Return the sequence node of the upscaled volumes; see ``SuperResolutionLogic.upscaleSequence``."""
         volumes = self._volumes(sequenceNode)
-        if hasattr(options.get("region"), "GetObjectBounds"):
-            # The volumes of a sequence have no transform; the one that shows them has.
-            shown = self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0)
-            options["region"] = regionFromRoi(options["region"], shown)
-        options = {"factor": factor, "as_stored": asStored, **options}
+        # The volumes of a sequence have no transform; the one that shows them has.
+        fields = call.fieldsFor(self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0))
         # It joins the scene when it is whole.
         fineNode = slicer.vtkMRMLSequenceNode()
         fineNode.SetIndexName(sequenceNode.GetIndexName())
@@ -33,12 +31,12 @@ class SequenceUpscaler:
         for number, volume in enumerate(volumes):
 
             def onProgress(done, total, message, number=number):
-                if progress is not None:
-                    progress(number * total + done, len(volumes) * total, f"{message}: {number + 1} of {len(volumes)}")
+                place = f"{message}: {number + 1} of {len(volumes)}"
+                call.progress(number * total + done, len(volumes) * total, place)
 
-            result = self._engine(volume, options, onProgress, cancelled or (lambda: False))
+            result = self._engine(volume, fields, onProgress, call.cancelled)
             self._placement.addVolume(fineNode, sequenceNode, number, result)
-        name = self._placement.nameFor(sequenceNode, factor, options.get("spacing"), options.get("isotropic", False))
+        name = self._placement.nameFor(sequenceNode, **call.gridFields)
         return self._placement.placeSequence(fineNode, sequenceNode, name, show)
 
     def _volumes(self, sequenceNode):

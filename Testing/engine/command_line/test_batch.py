@@ -135,7 +135,8 @@ def test_no_scheduler_at_the_address_is_one_sentence(repository, folder, tmp_pat
 
 def test_a_worker_takes_its_share_of_the_processor(folder, tmp_path):
     distributed = pytest.importorskip("distributed", reason="several workers need dask")
-    from SuperResolutionLib.cohort.folder import CohortTask, find_volumes
+    from SuperResolutionLib.cohort.finding import find_volumes
+    from SuperResolutionLib.cohort.task import CohortTask
     from SuperResolutionLib.cohort.workers import _run_on_worker
     from SuperResolutionLib.upscaling.request import UpscaleRequest
 

@@ -3,9 +3,14 @@
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
+
+
+def upscaled(node, engine):
+    return NodeUpscaler(engine).upscale(node, EngineCall(4, False, {}, None, None), None, True)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def attributesOf(hierarchy, node):
 
 
 def test_the_result_is_a_described_series_of_the_same_study(loadedSeries, hierarchy, nearest):
-    node = NodeUpscaler(nearest).upscale(loadedSeries, factor=4)
+    node = upscaled(loadedSeries, nearest)
     item = hierarchy.GetItemByDataNode(node)
     study = hierarchy.GetItemParent(item)
     assert (hierarchy.GetItemName(study), hierarchy.GetItemName(hierarchy.GetItemParent(study))) == ("Head", "Doe^Jane")
@@ -58,7 +63,7 @@ def test_the_result_is_a_described_series_of_the_same_study(loadedSeries, hierar
 
 
 def test_the_result_does_not_pass_for_the_source_series(loadedSeries, hierarchy, nearest):
-    node = NodeUpscaler(nearest).upscale(loadedSeries)
+    node = upscaled(loadedSeries, nearest)
     item = hierarchy.GetItemByDataNode(node)
     assert (hierarchy.GetItemUID(item, "DICOM"), hierarchy.GetItemUID(item, "DICOMInstanceUID")) == ("", "")
     assert node.GetAttribute("DICOM.instanceUIDs") is None
@@ -73,10 +78,10 @@ def test_the_factor_is_that_of_the_voxels_not_of_the_network(loadedSeries, hiera
 
 
 def test_a_volume_from_a_file_gets_no_dicom_attributes(phantom, hierarchy, nearest):
-    node = NodeUpscaler(nearest).upscale(phantom)
+    node = upscaled(phantom, nearest)
     assert not [name for name in attributesOf(hierarchy, node) if name.startswith("DICOM")]
 
 
 def test_a_series_number_that_is_missing_is_left_out(loadedSeries, hierarchy, nearest):
     hierarchy.SetItemAttribute(hierarchy.GetItemByDataNode(loadedSeries), "DICOM.SeriesNumber", "")
-    assert "DICOM.SeriesNumber" not in attributesOf(hierarchy, NodeUpscaler(nearest).upscale(loadedSeries))
+    assert "DICOM.SeriesNumber" not in attributesOf(hierarchy, upscaled(loadedSeries, nearest))

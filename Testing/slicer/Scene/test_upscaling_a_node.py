@@ -7,18 +7,28 @@ import pytest
 
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 
 from SuperResolutionLib.errors import Cancelled, InputError  # noqa: E402
 
 
+def console(upscaler):
+    """Return the function that calls a ``NodeUpscaler`` as ``SuperResolutionLogic.upscale`` does."""
+
+    def upscale(node, factor=4, outputNode=None, show=True, progress=None, cancelled=None, asStored=False, **options):
+        return upscaler.upscale(node, EngineCall(factor, asStored, options, progress, cancelled), outputNode, show)
+
+    return upscale
+
+
 @pytest.fixture
-def upscaler(nearest):
-    return NodeUpscaler(nearest)
+def upscale(nearest):
+    return console(NodeUpscaler(nearest))
 
 
-def test_the_result_fills_the_same_box_with_finer_voxels(phantom, upscaler):
-    node = upscaler.upscale(phantom, factor=4)
+def test_the_result_fills_the_same_box_with_finer_voxels(phantom, upscale):
+    node = upscale(phantom, factor=4)
     assert node.GetImageData().GetDimensions() == (96, 80, 6)
     np.testing.assert_allclose(node.GetSpacing(), (0.2, 0.225, 3.0))
     bounds, wanted = np.zeros(6), np.zeros(6)
@@ -27,72 +37,72 @@ def test_the_result_fills_the_same_box_with_finer_voxels(phantom, upscaler):
     np.testing.assert_allclose(bounds, wanted, atol=1e-6)
 
 
-def test_int16_in_gives_int16_out(phantom, upscaler):
-    assert slicer.util.arrayFromVolume(upscaler.upscale(phantom)).dtype == np.int16
+def test_int16_in_gives_int16_out(phantom, upscale):
+    assert slicer.util.arrayFromVolume(upscale(phantom)).dtype == np.int16
 
 
 @pytest.mark.parametrize("factor, name", [(4, "Phantom SR x4"), (2, "Phantom SR x2"), ((2, 2, 1), "Phantom SR 2x2x1")])
-def test_the_result_is_named_after_the_input_and_the_factor(phantom, upscaler, factor, name):
-    assert upscaler.upscale(phantom, factor=factor).GetName() == name
+def test_the_result_is_named_after_the_input_and_the_factor(phantom, upscale, factor, name):
+    assert upscale(phantom, factor=factor).GetName() == name
 
 
-def test_a_second_result_gets_a_name_of_its_own(phantom, upscaler):
-    first, second = upscaler.upscale(phantom), upscaler.upscale(phantom)
+def test_a_second_result_gets_a_name_of_its_own(phantom, upscale):
+    first, second = upscale(phantom), upscale(phantom)
     assert first is not second
     assert first.GetName() != second.GetName()
 
 
-def test_the_input_is_not_changed(phantom, upscaler):
+def test_the_input_is_not_changed(phantom, upscale):
     voxels = slicer.util.arrayFromVolume(phantom).copy()
     before = str(phantom).split("MTime")[0], phantom.GetImageData().GetMTime(), phantom.GetStorageNode()
-    upscaler.upscale(phantom)
+    upscale(phantom)
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(phantom), voxels)
     assert (str(phantom).split("MTime")[0], phantom.GetImageData().GetMTime(), phantom.GetStorageNode()) == before
 
 
-def test_the_result_shares_the_inputs_study(phantom, scene, upscaler):
+def test_the_result_shares_the_inputs_study(phantom, scene, upscale):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
     hierarchy.CreateItem(study, phantom)
-    node = upscaler.upscale(phantom)
+    node = upscale(phantom)
     assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
 
 
-def test_the_result_has_the_inputs_transform(phantom, scene, upscaler):
+def test_the_result_has_the_inputs_transform(phantom, scene, upscale):
     transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
     phantom.SetAndObserveTransformNodeID(transform.GetID())
-    assert upscaler.upscale(phantom).GetParentTransformNode() is transform
+    assert upscale(phantom).GetParentTransformNode() is transform
 
 
-def test_the_result_has_the_inputs_window_level_and_colours(phantom, upscaler):
+def test_the_result_has_the_inputs_window_level_and_colours(phantom, upscale):
     display = phantom.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(321, 123)
     display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeRed")
     display.SetInterpolate(0)
-    result = upscaler.upscale(phantom).GetDisplayNode()
+    result = upscale(phantom).GetDisplayNode()
     assert result is not display
     assert (result.GetWindow(), result.GetLevel()) == (321, 123)
     assert result.GetColorNodeID() == "vtkMRMLColorTableNodeRed"
     assert result.GetInterpolate() == 0
 
 
-def test_an_automatic_window_is_frozen_so_that_both_look_alike(phantom, upscaler):
+def test_an_automatic_window_is_frozen_so_that_both_look_alike(phantom, upscale):
     display = phantom.GetDisplayNode()
     assert display.GetAutoWindowLevel()
-    result = upscaler.upscale(phantom).GetDisplayNode()
+    result = upscale(phantom).GetDisplayNode()
     assert not result.GetAutoWindowLevel()
     assert (result.GetWindow(), result.GetLevel()) == (display.GetWindow(), display.GetLevel())
 
 
-def test_a_volume_without_a_display_gives_a_result_that_can_be_shown(scene, upscaler):
+def test_a_volume_without_a_display_gives_a_result_that_can_be_shown(scene, upscale):
     node = slicer.util.addVolumeFromArray(np.arange(5 * 6 * 7, dtype=np.float32).reshape(5, 6, 7), name="Bare")
     scene.RemoveNode(node.GetDisplayNode())
-    assert upscaler.upscale(node).GetDisplayNode() is not None
+    assert upscale(node).GetDisplayNode() is not None
 
 
-def test_the_result_says_where_it_comes_from(phantom, upscaler):
-    node = upscaler.upscale(phantom, factor=4)
+def test_the_result_says_where_it_comes_from(phantom, upscale):
+    node = upscale(phantom, factor=4)
     assert node.GetAttribute("SuperResolution.Model") == "nearest"
     assert node.GetAttribute("SuperResolution.ModelSHA256") == "00ff"
     assert node.GetAttribute("SuperResolution.Factor") == "4x4x1"
@@ -102,42 +112,42 @@ def test_the_result_says_where_it_comes_from(phantom, upscaler):
     assert json.loads(node.GetAttribute("SuperResolution.Report"))["warnings"] == []
 
 
-def test_slice_views_show_the_result_unless_told_otherwise(phantom, scene, upscaler):
+def test_slice_views_show_the_result_unless_told_otherwise(phantom, scene, upscale):
     views = [scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode") for _ in range(3)]
-    upscaler.upscale(phantom, show=False)
+    upscale(phantom, show=False)
     assert [view.GetBackgroundVolumeID() for view in views] == [None] * 3
-    node = upscaler.upscale(phantom)
+    node = upscale(phantom)
     assert [view.GetBackgroundVolumeID() for view in views] == [node.GetID()] * 3
 
 
-def test_views_are_fitted_only_where_there_is_a_layout(phantom, upscaler, monkeypatch):
+def test_views_are_fitted_only_where_there_is_a_layout(phantom, upscale, monkeypatch):
     class Application:
         def __init__(self, layout):
             self.layoutManager = lambda: layout
 
     fits = []
     monkeypatch.setattr(slicer.util, "setSliceViewerLayers", lambda background, fit: fits.append(fit))
-    upscaler.upscale(phantom)
+    upscale(phantom)
     for layout in (None, object()):
         monkeypatch.setattr(slicer, "app", Application(layout), raising=False)
-        upscaler.upscale(phantom)
+        upscale(phantom)
     assert fits == [False, False, True]
 
 
-def test_a_given_output_node_is_filled_and_keeps_its_name(phantom, scene, upscaler):
+def test_a_given_output_node_is_filled_and_keeps_its_name(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
     count = scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
-    assert upscaler.upscale(phantom, outputNode=output) is output
+    assert upscale(phantom, outputNode=output) is output
     assert output.GetName() == "Mine"
     assert output.GetImageData().GetDimensions() == (96, 80, 6)
     assert output.GetDisplayNode() is not None
     assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == count
 
 
-def test_filling_a_clone_does_not_touch_the_volume_it_shares_voxels_with(phantom, scene, upscaler):
+def test_filling_a_clone_does_not_touch_the_volume_it_shares_voxels_with(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Clone")
     output.SetAndObserveImageData(phantom.GetImageData())
-    upscaler.upscale(phantom, outputNode=output)
+    upscale(phantom, outputNode=output)
     assert phantom.GetImageData().GetDimensions() == (24, 20, 6)
 
 
@@ -148,41 +158,41 @@ def test_an_output_node_that_was_removed_meanwhile_is_replaced(phantom, scene, n
         scene.RemoveNode(output)
         return nearest(*arguments)
 
-    node = NodeUpscaler(engine).upscale(phantom, outputNode=output)
+    node = console(NodeUpscaler(engine))(phantom, outputNode=output)
     assert node is not output
     assert node.GetScene() is scene
 
 
-def test_the_input_is_refused_as_output(phantom, upscaler):
+def test_the_input_is_refused_as_output(phantom, upscale):
     with pytest.raises(InputError, match="never changed"):
-        upscaler.upscale(phantom, outputNode=phantom)
+        upscale(phantom, outputNode=phantom)
 
 
-def test_a_label_map_is_refused_as_output(phantom, scene, upscaler):
+def test_a_label_map_is_refused_as_output(phantom, scene, upscale):
     labels = scene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Labels")
     with pytest.raises(InputError, match="Labels"):
-        upscaler.upscale(phantom, outputNode=labels)
+        upscale(phantom, outputNode=labels)
 
 
-def test_an_roi_node_becomes_a_region_and_other_options_reach_the_engine(phantom, scene, upscaler, nearest):
+def test_an_roi_node_becomes_a_region_and_other_options_reach_the_engine(phantom, scene, upscale, nearest):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     roi.SetSize(4, 6, 8)
-    upscaler.upscale(phantom, factor=2, region=roi, quality="best", device="cpu", asStored=True)
+    upscale(phantom, factor=2, region=roi, quality="best", device="cpu", asStored=True)
     region = (-2, -3, -4, 2, 3, 4)
     expected = {"factor": 2, "as_stored": True, "region": region, "quality": "best", "device": "cpu"}
     assert nearest.options == expected
 
 
-def test_progress_is_passed_on(phantom, upscaler):
+def test_progress_is_passed_on(phantom, upscale):
     steps = []
-    upscaler.upscale(phantom, progress=lambda *step: steps.append(step))
+    upscale(phantom, progress=lambda *step: steps.append(step))
     assert steps[-1] == (3, 4, "Upscaling")
 
 
-def test_a_cancelled_run_leaves_the_scene_as_it_was(phantom, upscaler, contents):
+def test_a_cancelled_run_leaves_the_scene_as_it_was(phantom, upscale, contents):
     before = contents()
     with pytest.raises(Cancelled):
-        upscaler.upscale(phantom, cancelled=lambda: True)
+        upscale(phantom, cancelled=lambda: True)
     assert contents() == before
 
 
@@ -192,7 +202,7 @@ def test_a_failed_run_leaves_no_node_behind(phantom, contents):
 
     before = contents()
     with pytest.raises(RuntimeError):
-        NodeUpscaler(engine).upscale(phantom)
+        console(NodeUpscaler(engine))(phantom)
     assert contents() == before
 
 
@@ -209,7 +219,7 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(phantom, nearest, 
     monkeypatch.setattr(ResultPlacement, step, fail)
     before = contents()
     with pytest.raises(MemoryError):
-        NodeUpscaler(nearest).upscale(phantom)
+        console(NodeUpscaler(nearest))(phantom)
     assert contents() == before
 
 
@@ -218,7 +228,7 @@ def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling.upscale", None)
     with pytest.raises(InputError, match="install"):
-        NodeUpscaler().upscale(phantom)
+        console(NodeUpscaler())(phantom)
 
 
 @pytest.mark.parametrize("fault", ["OSError('[WinError 126] DLL not found')", "AttributeError('no torch.nn')"])
@@ -241,7 +251,7 @@ def test_a_half_installed_torch_is_named_in_one_sentence(root, tmp_path, fault):
 
 
 def test_the_real_engine_upscales_a_node(phantom):
-    node = NodeUpscaler().upscale(phantom, factor=2, device="cpu", quality="fast")
+    node = console(NodeUpscaler())(phantom, factor=2, device="cpu", quality="fast")
     assert node.GetImageData().GetDimensions() == (48, 40, 6)
     fine = slicer.util.arrayFromVolume(node).astype(float)
     coarse = fine.reshape(6, 20, 2, 24, 2).mean(axis=(2, 4))
@@ -260,7 +270,7 @@ def test_the_real_engine_upscales_a_node(phantom):
     ids=str,
 )
 def test_isotropic_and_target_spacing_are_served_and_named(phantom, wish, name, size):
-    node = NodeUpscaler().upscale(phantom, device="cpu", **wish)
+    node = console(NodeUpscaler())(phantom, device="cpu", **wish)
     assert node.GetName() == name
     assert node.GetImageData().GetDimensions() == size
     bounds, inputBounds = np.zeros(6), np.zeros(6)

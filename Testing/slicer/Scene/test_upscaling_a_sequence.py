@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement  # noqa: E402
 from SuperResolutionWidgets.Scene.SequenceUpscaler import SequenceUpscaler  # noqa: E402
 
@@ -21,9 +22,18 @@ def sequencesLogic(scene):
     return logic
 
 
+def console(upscaler):
+    """Return the function that calls a ``SequenceUpscaler`` as ``SuperResolutionLogic.upscaleSequence`` does."""
+
+    def upscale(node, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options):
+        return upscaler.upscale(node, EngineCall(factor, asStored, options, progress, cancelled), show)
+
+    return upscale
+
+
 @pytest.fixture
-def upscaler(nearest, sequencesLogic):
-    return SequenceUpscaler(nearest, SequencePlacement(sequencesLogic))
+def upscale(nearest, sequencesLogic):
+    return console(SequenceUpscaler(nearest, SequencePlacement(sequencesLogic)))
 
 
 @pytest.fixture
@@ -51,9 +61,9 @@ def arrays(sequenceNode):
     return [slicer.util.arrayFromVolume(sequenceNode.GetNthDataNode(n)).copy() for n in range(3)]
 
 
-def test_each_volume_is_upscaled_at_its_own_index_value(sequence, upscaler):
+def test_each_volume_is_upscaled_at_its_own_index_value(sequence, upscale):
     before = arrays(sequence)
-    fine = upscaler.upscale(sequence, factor=2)
+    fine = upscale(sequence, factor=2)
     assert fine.GetName() == "Perfusion SR x2"
     assert (fine.GetIndexName(), fine.GetIndexUnit()) == ("time", "s")
     assert fine.GetIndexType() == sequence.GetIndexType()
@@ -71,8 +81,8 @@ def test_each_volume_is_upscaled_at_its_own_index_value(sequence, upscaler):
         np.testing.assert_array_equal(array, old)
 
 
-def test_the_result_is_browsed_together_with_the_input(sequence, browser, upscaler, sequencesLogic, scene):
-    fine = upscaler.upscale(sequence, factor=2)
+def test_the_result_is_browsed_together_with_the_input(sequence, browser, upscale, sequencesLogic, scene):
+    fine = upscale(sequence, factor=2)
     assert scene.GetNumberOfNodesByClass("vtkMRMLSequenceBrowserNode") == 1
     browser.SetSelectedItemNumber(2)
     sequencesLogic.UpdateProxyNodesFromSequences(browser)
@@ -80,14 +90,14 @@ def test_the_result_is_browsed_together_with_the_input(sequence, browser, upscal
     np.testing.assert_array_equal(shown[:, ::2, ::2], inputShown)
 
 
-def test_a_sequence_that_is_not_browsed_gets_a_browser_for_its_result(sequence, upscaler, scene):
-    fine = upscaler.upscale(sequence, factor=2)
+def test_a_sequence_that_is_not_browsed_gets_a_browser_for_its_result(sequence, upscale, scene):
+    fine = upscale(sequence, factor=2)
     (browser,) = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode", scene)
     assert browser.GetMasterSequenceNode() is fine
     assert browser.GetProxyNode(fine).GetImageData().GetDimensions() == (48, 40, 6)
 
 
-def test_the_shown_result_has_the_inputs_window_transform_and_study(sequence, browser, upscaler, scene):
+def test_the_shown_result_has_the_inputs_window_transform_and_study(sequence, browser, upscale, scene):
     shown = browser.GetProxyNode(sequence)
     shown.GetDisplayNode().SetAutoWindowLevel(False)
     shown.GetDisplayNode().SetWindowLevel(321, 123)
@@ -97,27 +107,27 @@ def test_the_shown_result_has_the_inputs_window_transform_and_study(sequence, br
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
     hierarchy.CreateItem(study, shown)
     view = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    result = browser.GetProxyNode(upscaler.upscale(sequence, factor=2))
+    result = browser.GetProxyNode(upscale(sequence, factor=2))
     assert (result.GetDisplayNode().GetWindow(), result.GetDisplayNode().GetLevel()) == (321, 123)
     assert result.GetParentTransformNode() is transform
     assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(result)) == study
     assert view.GetBackgroundVolumeID() == result.GetID()
 
 
-def test_the_views_are_left_alone_if_asked(sequence, upscaler, scene):
+def test_the_views_are_left_alone_if_asked(sequence, upscale, scene):
     view = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    upscaler.upscale(sequence, show=False)
+    upscale(sequence, show=False)
     assert view.GetBackgroundVolumeID() is None
 
 
-def test_progress_counts_through_all_volumes(sequence, upscaler):
+def test_progress_counts_through_all_volumes(sequence, upscale):
     steps = []
-    upscaler.upscale(sequence, progress=lambda *step: steps.append(step))
+    upscale(sequence, progress=lambda *step: steps.append(step))
     assert [step[0] for step in steps] == list(range(12))
     assert steps[-1] == (11, 12, "Upscaling: 3 of 3")
 
 
-def test_options_reach_the_engine_and_a_region_follows_the_shown_transform(sequence, browser, upscaler, nearest, scene):
+def test_options_reach_the_engine_and_a_region_follows_the_shown_transform(sequence, browser, upscale, nearest, scene):
     transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Shift")
     matrix = np.eye(4)
     matrix[:3, 3] = [100, 0, 0]
@@ -126,13 +136,13 @@ def test_options_reach_the_engine_and_a_region_follows_the_shown_transform(seque
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     roi.SetCenter(110, 0, 20)
     roi.SetSize(10, 12, 8)
-    upscaler.upscale(sequence, factor=2, region=roi, device="cpu")
+    upscale(sequence, factor=2, region=roi, device="cpu")
     assert nearest.options["device"] == "cpu"
     np.testing.assert_allclose(nearest.options["region"], (5, -6, 16, 15, 6, 24), atol=1e-6)
 
 
 @pytest.mark.parametrize("browsed", [False, True])
-def test_a_cancelled_run_leaves_the_scene_as_it_was(sequence, upscaler, contents, request, browsed):
+def test_a_cancelled_run_leaves_the_scene_as_it_was(sequence, upscale, contents, request, browsed):
     if browsed:
         request.getfixturevalue("browser")
     before, polls = contents(), []
@@ -142,7 +152,7 @@ def test_a_cancelled_run_leaves_the_scene_as_it_was(sequence, upscaler, contents
         return len(polls) > 6  # in the second volume
 
     with pytest.raises(Cancelled):
-        upscaler.upscale(sequence, cancelled=cancelled)
+        upscale(sequence, cancelled=cancelled)
     assert contents() == before
 
 
@@ -167,13 +177,13 @@ def test_a_result_that_cannot_be_shown_leaves_nothing_behind(
     browser = request.getfixturevalue("browser") if browsed else None
     before = contents()
     with pytest.raises(MemoryError):
-        SequenceUpscaler(nearest, SequencePlacement(FailingLogic(sequencesLogic))).upscale(sequence)
+        console(SequenceUpscaler(nearest, SequencePlacement(FailingLogic(sequencesLogic))))(sequence)
     assert contents() == before
     assert browser is None or browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
 
 
 @pytest.mark.parametrize("step", ["_copyDisplay", "_joinStudy"])
-def test_a_result_that_cannot_be_placed_leaves_nothing_behind(sequence, browser, upscaler, contents, monkeypatch, step):
+def test_a_result_that_cannot_be_placed_leaves_nothing_behind(sequence, browser, upscale, contents, monkeypatch, step):
     original = getattr(SequencePlacement, step)
 
     def fail(self, *arguments):
@@ -183,25 +193,25 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(sequence, browser,
     monkeypatch.setattr(SequencePlacement, step, fail)
     before = contents()
     with pytest.raises(MemoryError):
-        upscaler.upscale(sequence)
+        upscale(sequence)
     assert contents() == before
     assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
 
 
-def test_what_is_no_sequence_of_grey_volumes_is_refused(scene, phantom, upscaler, contents):
+def test_what_is_no_sequence_of_grey_volumes_is_refused(scene, phantom, upscale, contents):
     empty = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Empty")
     transforms = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Transforms")
     transforms.SetDataNodeAtValue(scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "T"), "0")
     before = contents()
     for node, reason in ((None, "sequence"), (phantom, "sequence"), (empty, "empty"), (transforms, "grey-scale")):
         with pytest.raises(InputError, match=reason):
-            upscaler.upscale(node)
+            upscale(node)
     assert contents() == before
 
 
 def test_the_real_engine_upscales_a_sequence(sequence, sequencesLogic):
     placement = SequencePlacement(sequencesLogic)
-    fine = SequenceUpscaler(placement=placement).upscale(sequence, factor=2, device="cpu", quality="fast")
+    fine = console(SequenceUpscaler(placement=placement))(sequence, factor=2, device="cpu", quality="fast")
     for number, array in enumerate(arrays(fine)):
         coarse = array.astype(float).reshape(6, 20, 2, 24, 2).mean(axis=(2, 4))
         source = slicer.util.arrayFromVolume(sequence.GetNthDataNode(number))

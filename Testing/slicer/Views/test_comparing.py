@@ -7,6 +7,7 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
+from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 from SuperResolutionWidgets.Views.ComparisonView import ComparisonView  # noqa: E402
@@ -318,7 +319,7 @@ def make(ready, nearest):
     """A function that places a result of a node, as a run does."""
 
     def make_result(node):
-        result = NodeUpscaler(nearest).upscale(node, factor=2)
+        result = NodeUpscaler(nearest).upscale(node, EngineCall(2, False, {}, None, None), None, True)
         ready.panel.refresh()
         return result
 

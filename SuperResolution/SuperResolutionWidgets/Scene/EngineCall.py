@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from .VolumeNodes import regionFromRoi
+
+
+class EngineCall:
+    """What the console asks of the engine, who follows the work, and who may stop it.
+
+    Args:
+        factor, asStored: as of ``SuperResolutionLogic.upscale``.
+        options: other fields of ``UpscaleRequest``; ``region`` may be a markups ROI node, too.
+        progress: called as ``progress(done, total, message)``, or None.
+        cancelled: returns True to stop, or None.
+
+    Attributes:
+        fields: of ``UpscaleRequest``.
+        gridFields: those that decide the output grid, by which ``ResultPlacement.nameFor`` names a result.
+    """
+
+    def __init__(self, factor, asStored: bool, options: dict, progress, cancelled):
+        self.fields = {"factor": factor, "as_stored": asStored, **options}
+        self.gridFields = {key: self.fields[key] for key in ("factor", "spacing", "isotropic") if key in self.fields}
+        self.progress = progress or (lambda done, total, message: None)
+        self.cancelled = cancelled or (lambda: False)
+
+    def fieldsFor(self, node) -> dict:
+        """Return ``fields`` with an ROI as six numbers in mm below the parent transform of ``node``."""
+        region = self.fields.get("region")
+        if hasattr(region, "GetObjectBounds"):
+            return {**self.fields, "region": regionFromRoi(region, node)}
+        return self.fields

@@ -1,0 +1,89 @@
+"""The picture of one slice before and after: input, interpolation, ours, and what was added, by matplotlib."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..errors import InputError
+from ..geometry.intensity import IntensityScale
+from ..geometry.volume import Volume
+from .panels import PANEL_INCHES, TEXT, label_edges, mark_box, new_figure, save_figure, show_slice, style_bar
+from .slice_view import SliceView
+from .zoom import detailed_box
+
+DIFFERENCE_COLOURS = ("#8fe3ff", "#1f7fd6", "#000000", "#e0641f", "#ffe29a")
+
+
+def before_after(
+    coarse: Volume,
+    interpolated: Volume,
+    ours: Volume,
+    path: os.PathLike | str,
+    slice_index: int | None = None,
+    across: int | None = None,
+) -> None:
+    """Draw one slice as a PNG: input, interpolation, ours, and what was added (ours minus interpolation), with zooms.
+
+    Args:
+        coarse: the input. interpolated, ours: finer volumes in the same place, on the same grid as each other.
+        slice_index: the slice of ``coarse``; default the middle one.
+        across: the axis that it is cut across; default the one that was refined least, k where that ties.
+
+    Raises:
+        InputError: matplotlib is missing, there is no such slice, or ``path`` cannot be written.
+    """
+    ratios = np.array(ours.dimensions) / np.array(coarse.dimensions)
+    if across is None:
+        across = max(axis for axis in range(3) if ratios[axis] < ratios.min() + 1e-6)
+    count = coarse.dimensions[across]
+    index = count // 2 if slice_index is None else slice_index
+    if not 0 <= index < count:
+        raise InputError(f"There is no slice {index}; give one from 0 to {count - 1}.")
+    fine_index = int((index + 0.5) * ratios[across])
+    view = SliceView(coarse, across)
+    images = [view.image(coarse, index), view.image(interpolated, fine_index), view.image(ours, fine_index)]
+    added = images[2] - images[1]
+    window = _window(coarse.voxels)
+    limit = float(np.percentile(np.abs(added), 99.8)) or 1.0
+    box = detailed_box(images[2], view.size(ours), window, view.pixel(coarse))
+    titles = [
+        f"Input, {_millimetres(view.pixel(coarse))}",
+        f"B-spline, {_millimetres(view.pixel(interpolated))}",
+        f"SuperResolution, {_millimetres(view.pixel(ours))}",
+        "Added: SuperResolution \N{MINUS SIGN} B-spline",
+    ]
+    width, height = view.size(ours)
+    tall = min(1.6, max(0.5, height / width))
+    figure = new_figure(4 * PANEL_INCHES + 0.8, (1 + tall) * PANEL_INCHES + 0.6)
+    panels = figure.subplots(2, 4, gridspec_kw={"height_ratios": [tall, 1]})
+    for column, title in enumerate(titles):
+        image, style = (images[column], {}) if column < 3 else (added, _difference_style(limit))
+        for row, part in enumerate((None, box)):
+            shown = show_slice(panels[row, column], image, view.size(ours), window, part, **style)
+        panels[0, column].set_title(title, color=TEXT, fontsize=11)
+        mark_box(panels[0, column], box)
+    label_edges(panels[0, 0], view)
+    bar = figure.colorbar(shown, ax=list(panels[:, 3]), fraction=0.05, pad=0.02, extend="both")
+    style_bar(bar, "image units")
+    save_figure(figure, path)
+
+
+def _millimetres(pixel: tuple[float, float]) -> str:
+    return f"{pixel[0]:.3g} \N{MULTIPLICATION SIGN} {pixel[1]:.3g} mm"
+
+
+def _window(voxels: np.ndarray) -> tuple[float, float]:
+    try:
+        scale = IntensityScale.of(voxels)
+    except ValueError:
+        return float(voxels.flat[0]) - 1, float(voxels.flat[0]) + 1
+    return scale.low, scale.high
+
+
+def _difference_style(limit: float) -> dict:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("difference", DIFFERENCE_COLOURS)
+    return {"cmap": colours, "vmin": -limit, "vmax": limit}

@@ -14,6 +14,7 @@ from typing import Callable
 from ..errors import Cancelled, InputError
 from ..files.dicom.reading import dicom_files
 from ..models.bundles import find_model, installed_models
+from ..upscaling.report import SCHEMA_VERSION
 from ..upscaling.request import UpscaleRequest
 from ..version import VERSION
 from .finding import CohortVolume
@@ -85,7 +86,11 @@ class CohortTask:
         try:
             report = json.loads(volume.report_file.read_text(encoding="utf-8"))
             files = report["files"]
-            same = files["fingerprint"] == key and files["output_bytes"] == volume.output.stat().st_size
+            same = (
+                report["schema_version"] == SCHEMA_VERSION
+                and files["fingerprint"] == key
+                and files["output_bytes"] == volume.output.stat().st_size
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
         wanted = [(volume.added_file, self.added), (volume.uncertainty_file, self.request.uncertainty)]

@@ -63,7 +63,7 @@ def test_json_progress_and_exit_code_1_when_one_failed(run_here, folder, tmp_pat
     events = [json.loads(line) for line in out.splitlines()]
     ends = {event["name"]: event for event in events if event["event"] == "file"}
     assert [ends[name]["state"] for name in sorted(ends)] == ["done", "done", "failed", "done"]
-    assert ends["a/one.nrrd"]["report"]["factors_ijk"] == [2, 2, 1]
+    assert ends["a/one.nrrd"]["report"]["output"]["factors_ijk"] == [2, 2, 1]
     steps = [event for event in events if event["event"] == "progress"]
     assert {"done": 2, "total": 2, "message": "1 of 4: a/one.nrrd", "event": "progress"} in steps
     assert events[-1] == {"event": "summary", "output": str(tmp_path / "out"), "done": 3, "failed": 1}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from SuperResolutionLib.command_line import doctor
+from SuperResolutionLib.command_line import installation
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def findings(tmp_path, monkeypatch):
             path.parent.mkdir(exist_ok=True)
             path.write_text(content)
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(doctor, "PACKAGES", (name,))
-        return {finding.subject: finding for finding in doctor.check_installation()}[name]
+        monkeypatch.setattr(installation, "PACKAGES", (name,))
+        return {finding.subject: finding for finding in installation.check_installation()}[name]
 
     return find
 

@@ -456,9 +456,10 @@ def test_as_stored_is_a_switch_of_upscale_and_preview(run_here, filled_brain, tm
         options = ("--factor", 2, "--progress", "none", "--report", tmp_path / "r.json", *switch)
         code, _, err = run_here("upscale", filled_brain, tmp_path / "fine.nrrd", *options)
         assert (code, err) == (DONE, "")
-        used[switch] = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["acquired"]["used"]
+        steps = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["steps"]
+        used[switch] = [step["kind"] for step in steps]
         assert read_volume(tmp_path / "fine.nrrd").dimensions == (264, 328, 2)
-    assert used == {(): "acquired band", ("--as-stored",): "as stored"}
+    assert used == {(): ["acquired band", "slice plane"], ("--as-stored",): ["slice plane"]}
     code, _, err = run_here(
         "preview", filled_brain, tmp_path / "p.png", "--factor", 2, "--as-stored", "--progress", "none"
     )

@@ -440,7 +440,7 @@ def test_thickness_and_adaptation_are_offered_where_slices_are_added(ready):
     assert ready.options[-3:] == ["--thickness", "4.5", "--adapt"]
     assert ready.panel._choices.task().addsSlices
     ready.ui.thicknessSpinBox.value = 40
-    assert ready.forecast == "A slice thickness of 40 mm does not go with these slices."
+    assert ready.forecast.startswith("A slice thickness of 40 mm does not go with slices that are 3 mm apart; ")
     assert not ready.ui.upscaleButton.enabled
     assert not any(part.widget.isHidden() for part in parts)
     ready.parameters.thickness, ready.parameters.adapt = 0.0, False

@@ -72,7 +72,12 @@ def test_the_result_does_not_pass_for_the_source_series(loadedSeries, hierarchy,
 
 def test_the_factor_is_that_of_the_voxels_not_of_the_network(loadedSeries, hierarchy, nearest):
     fine = nearest(volumeFromNode(loadedSeries), {"factor": 2}, lambda *step: None, lambda: False).volume
-    node = ResultPlacement().place(fine, {"factors_ijk": [4, 4, 1]}, loadedSeries, "Result")
+    node = ResultPlacement().place(
+        fine,
+        {"program": "", "steps": [], "output": {"factors_ijk": [4, 4, 1]}, "device": "cpu"},
+        loadedSeries,
+        "Result",
+    )
     description = attributesOf(hierarchy, node)["DICOM.SeriesDescription"]
     assert description == "t1 tra SR 2x2x1 not for diagnosis"
 

@@ -76,7 +76,7 @@ def test_each_volume_is_upscaled_at_its_own_index_value(sequence, upscale):
         node.GetRASBounds(bounds)
         sequence.GetNthDataNode(number).GetRASBounds(wanted)
         np.testing.assert_allclose(bounds, wanted, atol=1e-6)
-        assert json.loads(node.GetAttribute("SuperResolution.Report"))["model"] == "nearest"
+        assert json.loads(node.GetAttribute("SuperResolution.Report"))["steps"][0]["model"] == "nearest"
     for array, old in zip(arrays(sequence), before):
         np.testing.assert_array_equal(array, old)
 

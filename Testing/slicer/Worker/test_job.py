@@ -16,6 +16,7 @@ from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.upscaling.report import model_names  # noqa: E402
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_the_real_command_line_upscales_a_volume(volume, tmp_path):
     assert outcome.volume.voxels.dtype == np.int16
     np.testing.assert_allclose(outcome.volume.ras_bounds(), volume.ras_bounds(), atol=1e-9)
     assert run.steps[-1][0] == run.steps[-1][1] > 0
-    assert outcome.report["model"]
+    assert model_names(outcome.report) == "mri-x2-compact" and "files" not in outcome.report
     assert not run.leftovers
 
 

@@ -16,8 +16,8 @@ OPTIONS = {
     "--factor": ("factor", "how many times finer, along both axes of the slices"),
     "--start": ("start_from", "checkpoint or model folder to begin with the weights of"),
     "--model": ("model", "model folder, installed model or checkpoint"),
-    "--input": ("input", "volume"),
-    "--output": ("output", "volume to write"),
+    "--input": ("input_dir", "folder of the volumes"),
+    "--output": ("output_dir", "folder for the finer ones"),
     "--out": ("out", "folder for what is written; a run that it holds is gone on with"),
     "--iterations": ("iterations", "length of the run"),
     "--threads": ("threads", "CPU threads"),
@@ -29,6 +29,8 @@ COMMANDS = {
     "evaluate": "--data --model --out --threads",
     "inference": "--model --input --output --threads",
 }
+BASES = {"inference": ["inference.json"]}
+"""What a command's own file is laid over."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -47,7 +49,9 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             sub.add_argument(option, action="append", default=[], metavar=metavar, help=text)
     overrides = vars(parser.parse_args(arguments))
-    files = [str(CONFIGS / f"{overrides.pop('command')}.yaml"), *overrides.pop("config")]
+    command = overrides.pop("command")
+    names = [*BASES.get(command, []), f"{command}.yaml"]
+    files = [*(str(CONFIGS / name) for name in names), *overrides.pop("config")]
     for assignment in overrides.pop("set"):
         key, _, value = assignment.partition("=")
         overrides[key] = DefaultParseValue(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class Model:
         weights: kind (``"fidelity"``, ``"perceptual"``) to (file inside the folder, SHA-256).
         held_band: the acquisition operator's part that data consistency holds; see ``upscaling.consistency.HeldBand``.
         through_slices: whether it refines along the slice axis; else it refines the slice plane.
+        loaded: a network of that kind, in evaluation mode, that runs instead of one that ``load`` would make, or None.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Model:
     weights: dict[str, tuple[str, str]] = field(hash=False)
     held_band: float
     through_slices: bool = False
+    loaded: torch.nn.Module | None = field(default=None, compare=False, repr=False)
 
     @property
     def has_detail(self) -> bool:
@@ -79,8 +81,21 @@ class Model:
         return function(**{key: value for key, value in arguments.items() if key in known})
 
     def digest(self, detail: float) -> str:
-        """Return the SHA-256 of the weights that ``detail`` uses, joined by ``+`` where two sets are blended."""
-        return "+".join(self.weights[kind][1] for kind in self._kinds(detail))
+        """Return the SHA-256 of the weights that ``detail`` uses, joined by ``+`` where two sets are blended.
+
+        A ``loaded`` network whose weights are others has the SHA-256 of those, as a safetensors file of float32.
+        """
+        stored = "+".join(self.weights[kind][1] for kind in self._kinds(detail))
+        if self.loaded is None:
+            return stored
+        import safetensors.torch
+        import torch
+
+        own = replace(self, loaded=None).load(detail).state_dict()
+        ran = {key: value.float().cpu().contiguous() for key, value in self.loaded.state_dict().items()}
+        if ran.keys() == own.keys() and all(torch.equal(ran[key], own[key]) for key in own):
+            return stored
+        return hashlib.sha256(safetensors.torch.save(ran)).hexdigest()
 
     def _kinds(self, detail: float) -> list[str]:
         if not 0 <= detail <= 1:
@@ -93,7 +108,7 @@ class Model:
         """Return the network in evaluation mode, float32 on the CPU, its weights interpolated by ``detail``.
 
         0 gives the fidelity weights, 1 the perceptual ones; between them the weights are blended linearly (network
-        interpolation, Wang et al. 2018).
+        interpolation, Wang et al. 2018). A ``loaded`` network is returned as it is.
 
         Raises:
             InputError: a weight file is missing, has a wrong digest or does not fit the network.
@@ -103,6 +118,8 @@ class Model:
         from .networks import NETWORKS
 
         kinds = self._kinds(detail)
+        if self.loaded is not None:
+            return self.loaded
         name, arguments = self.network
         if name not in NETWORKS:
             raise InputError(f"The model {self.name} asks for a network that this version does not have; update it.")
@@ -188,12 +205,14 @@ def installed_models(bundles: Path = BUNDLES) -> list[Model]:
     return [read_model(path.parent.parent) for path in sorted(bundles.glob("*/configs/metadata.json"))]
 
 
-def find_model(name: str, bundles: Path = BUNDLES) -> Model:
-    """Return the model with an installed name, or in a folder.
+def find_model(name: str | Model, bundles: Path = BUNDLES) -> Model:
+    """Return the model with an installed name, or in a folder; a model that was read already is returned as it is.
 
     Raises:
         InputError: neither an installed name nor a model folder.
     """
+    if isinstance(name, Model):
+        return name
     if (bundles / name / "configs" / "metadata.json").is_file() and Path(name).name == name:
         return read_model(bundles / name)
     if Path(name).is_dir():

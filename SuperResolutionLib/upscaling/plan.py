@@ -331,7 +331,7 @@ def _slice_plane_step(
         ensemble=request.quality == "best" or request.uncertainty,
         spread=request.uncertainty and wish.through is None,
         hold=request.consistency,
-        chosen_by="as was asked for" if model.name == request.model else f"chosen by quality {request.quality}",
+        chosen_by="as was asked for" if request.model is not None else f"chosen by quality {request.quality}",
     )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..models.bundles import Model
 
 
 @dataclass(frozen=True)
@@ -14,8 +18,8 @@ class UpscaleRequest:
             where one of the next two decides, or else the model: its factor, or isotropic.
         spacing: mm, a number for the slice plane or one per axis i, j, k.
         isotropic: refine all axes to the finest spacing.
-        model: an installed model's name or a model folder, for the slice plane or for what lies between the slices, as
-            the model says; None chooses by factor and quality.
+        model: an installed model's name, a model folder or a ``Model``, for the slice plane or for what lies between
+            the slices, as the model says; None chooses by factor and quality.
         detail: 0 (fidelity) to 1 (perceptual); None takes the model's default.
         region: two opposite corners R, A, S, R, A, S of a box in mm; only the voxels that it touches are computed.
         box: first and last (excluded) index along i, j and k; only these voxels are computed, instead of a region.
@@ -35,7 +39,7 @@ class UpscaleRequest:
     factor: int | tuple[int, int, int] | None = 4
     spacing: float | tuple[float, float, float] | None = None
     isotropic: bool = False
-    model: str | None = None
+    model: str | Model | None = None
     detail: float | None = None
     region: tuple[float, float, float, float, float, float] | None = None
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None

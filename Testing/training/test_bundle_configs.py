@@ -38,17 +38,17 @@ def settings_of(*files):
 
 def test_evaluate_and_inference_run_by_monais_command(monai_bundle, fidelity_run, data, tmp_path):
     model = {"model": str(fidelity_run / "checkpoint.pt"), "threads": 1}
-    upscaled = tmp_path / "upscaled.nii.gz"
-    files = {"input": str(data / "first.nii.gz"), "output": str(upscaled)}
+    folders = {"input_dir": str(data), "output_dir": str(tmp_path / "upscaled")}
     scans = {"dataset_dir": str(data), "out": str(tmp_path / "evaluation"), "slices": 2, "degradations": ["area"]}
     processes = [
-        monai_bundle(["inference.yaml"], {**model, **files}),
+        monai_bundle(["inference.json", "inference.yaml"], {**model, **folders}),
         monai_bundle(["evaluate.yaml"], {**model, **scans}),
     ]
     for process in processes:
         output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output
-    assert read_volume(upscaled).dimensions == (104, 96, 6)
+    for name in ("first", "second"):
+        assert read_volume(tmp_path / "upscaled" / f"{name}.nii.gz").dimensions == (104, 96, 6)
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {"table.md", "records.json", "figure.png"}
     records = json.loads((tmp_path / "evaluation" / "records.json").read_text())
     assert {record["volume"] for record in records} == {"first.nii.gz", "second.nii.gz"}
@@ -57,10 +57,10 @@ def test_evaluate_and_inference_run_by_monais_command(monai_bundle, fidelity_run
 
 
 def test_evaluate_and_inference_run_by_the_short_command_on_an_installed_model(data, tmp_path):
-    output = tmp_path / "upscaled.nii.gz"
     volume = str(data / "first.nii.gz")
-    main(["inference", "--model", "mri-x2-compact", "--input", volume, "--output", str(output), "--threads", "1"])
-    assert read_volume(output).dimensions == (104, 96, 6)
+    output = str(tmp_path / "upscaled")
+    main(["inference", "--model", "mri-x2-compact", "--input", str(data), "--output", output, "--threads", "1"])
+    assert read_volume(tmp_path / "upscaled" / "first.nii.gz").dimensions == (104, 96, 6)
     arguments = ["--set=slices=1", "--set=degradations=['area']", "--set=planes=ij", f"--set=files=['{volume}']"]
     main(["evaluate", "--data", str(data), "--model", "mri-x2-compact", "--out", str(tmp_path / "new"), *arguments])
     assert "Nearest" in (tmp_path / "new" / "table.md").read_text()
@@ -139,6 +139,14 @@ def test_the_papers_settings_are_those_of_the_paper(configs):
 def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny_stage1, tiny_stage2, tmp_path):
     settings = {**(tiny_stage1 if stage == "stage1" else tiny_stage2), "out": str(tmp_path)}
     workflow = ConfigWorkflow(str(configs / f"{stage}.yaml"), workflow_type="train", logging_file=False, **settings)
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def test_inference_has_what_monai_requires_of_one(configs, data, tmp_path):
+    files = [str(configs / name) for name in ("inference.json", "inference.yaml")]
+    settings = {"model": "mri-x2-compact", "input_dir": str(data), "output_dir": str(tmp_path)}
+    workflow = ConfigWorkflow(files, workflow_type="inference", logging_file=False, **settings)
     workflow.initialize()
     assert workflow.check_properties() == []
 

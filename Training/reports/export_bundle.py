@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import monai
@@ -84,7 +85,10 @@ def export_bundle(
         "monai_version": monai.__version__,
         "pytorch_version": torch.__version__.split("+")[0],
         "numpy_version": numpy.__version__,
-        "required_packages_version": {},
+        "required_packages_version": {
+            "superresolution-medical": VERSION,
+            **{package: version(package) for package in ("pytorch-ignite", "fire")},
+        },
         "name": folder.name,
         "task": "New slices between thick ones" if through else "Super-resolution of the slice plane",
         "description": description,

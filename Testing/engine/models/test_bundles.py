@@ -306,6 +306,21 @@ def test_detail_out_of_range_is_an_input_error(write_bundle, detail):
             use(detail)
 
 
+def test_a_network_that_is_loaded_already_runs_and_is_named_by_its_own_weights(write_bundle):
+    model = read_model(write_bundle(weights=("fidelity", "perceptual")))
+    network = model.load(0.5)
+    loaded = replace(model, loaded=network)
+    assert find_model(loaded) is loaded and loaded == model
+    assert loaded.load(0.5) is network
+    assert loaded.digest(0.5) == model.digest(0.5)
+    assert loaded.digest(0.0) not in {model.digest(detail) for detail in (0.0, 0.5, 1.0)}
+    with torch.no_grad():
+        network.tail.bias += 1
+    assert loaded.digest(0.5) != model.digest(0.5)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        loaded.load(2.0)
+
+
 def test_the_installed_models_serve_x2_and_x4_with_any_detail_and_new_slices():
     models = installed_models()
     assert all(find_model(model.name) == model for model in models)

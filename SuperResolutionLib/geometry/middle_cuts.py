@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from .volume import nearest_ras_axes
+from .ras_axes import nearest_ras_axes
 
 HEIGHT = 240
 """Pixels of the picture from top to bottom, which the tallest cut fills."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from .ras_axes import nearest_ras_axes
 
 AXES = "ijk"
 """The names of the axes, in the order of indices, spacings and dimensions; arrays have them the other way round."""
@@ -124,12 +125,6 @@ class Volume:
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
         return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
-
-
-def nearest_ras_axes(ijk_to_ras: np.ndarray) -> tuple[int, int, int]:
-    """Return the RAS axis, 0, 1 or 2, that each of the axes i, j and k runs along most nearly, each taken once."""
-    directions = np.abs(ijk_to_ras[:3, :3]) / np.linalg.norm(ijk_to_ras[:3, :3], axis=0)
-    return max(itertools.permutations(range(3)), key=lambda axes: sum(directions[axes[n], n] for n in range(3)))
 
 
 def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import SuperResolutionLib
 from SuperResolutionLib.version import VERSION
 
 
@@ -44,6 +45,33 @@ def test_importing_the_engine_and_asking_its_version_import_nothing_heavy(reposi
     assert "SuperResolutionLib" in end.stdout + end.stderr
     for heavy in ("torch", "numpy", "monai", "SimpleITK", "matplotlib"):
         assert not re.search(rf"\b{heavy}\b", end.stdout + end.stderr), heavy
+
+
+def test_the_front_door_loads_each_name_when_it_is_first_used(repository):
+    code = (
+        "import sys, SuperResolutionLib as engine\n"
+        "assert {'upscale', 'survey', 'UpscaleRequest', 'Volume', 'read_volume', 'write_volume', 'InputError'}"
+        " <= set(engine.__all__) & set(dir(engine))\n"
+        "def heavy(): return sorted({'torch', 'SimpleITK', 'numpy', 'monai'} & set(sys.modules))\n"
+        "for name in ('InputError', 'UpscaleRequest', 'Volume', 'survey', 'read_volume', 'upscale'):\n"
+        "    before = heavy(); getattr(engine, name); print(name, *before)\n"
+        "print('end', *heavy())"
+    )
+    end = run_python(repository, "-c", code)
+    assert end.stdout.splitlines() == [
+        "InputError",
+        "UpscaleRequest",
+        "Volume",
+        "survey numpy",
+        "read_volume numpy",
+        "upscale SimpleITK numpy",
+        "end SimpleITK numpy torch",
+    ], end.stderr
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'downscale'"):
+        SuperResolutionLib.downscale  # noqa: B018
 
 
 def test_listing_the_models_does_not_import_torch(repository):

@@ -1,11 +1,17 @@
-"""The repository itself: how it is cited."""
+"""The repository itself: how it is cited, and how large a clone of it is."""
 
+import json
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
 
 from SuperResolutionLib.version import VERSION
+
+INDEX_LIMIT, MARGIN = 100e6, 10e6
+"""Bytes: what the Extensions Index takes, its history of one commit included, and what is kept free below it."""
 
 
 def text_of(path):
@@ -35,3 +41,18 @@ def test_the_citation_refers_to_works_that_the_readme_names(repository, citation
     for work in citation["references"]:
         assert work["title"] in readme
         assert work["authors"][0]["family-names"] in readme
+
+
+# ---------------------------------------------------------------- size
+
+
+def test_a_clone_of_depth_1_as_the_extensions_index_makes_stays_well_below_its_limit(repository, tmp_path):
+    entry = json.loads(text_of(repository / "Documentation" / "SuperResolution.json"))
+    assert "scm_revision" not in entry, "with a revision the index clones all of the history"
+    if shutil.which("git") is None or not (repository / ".git").exists():
+        pytest.skip("these tests do not run from a git checkout")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", repository.as_uri(), str(clone)], check=True)
+    assert (clone / "README.md").is_file()
+    size = sum(path.stat().st_size for path in clone.rglob("*") if path.is_file())
+    assert size < INDEX_LIMIT - MARGIN, f"{size / 1e6:.0f} MB"

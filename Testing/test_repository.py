@@ -1,6 +1,7 @@
-"""The repository itself: how it is cited, and how large a clone of it is."""
+"""The repository itself: how it is cited, how large a clone of it is, and what public CI runs."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -56,3 +57,30 @@ def test_a_clone_of_depth_1_as_the_extensions_index_makes_stays_well_below_its_l
     assert (clone / "README.md").is_file()
     size = sum(path.stat().st_size for path in clone.rglob("*") if path.is_file())
     assert size < INDEX_LIMIT - MARGIN, f"{size / 1e6:.0f} MB"
+
+
+# ---------------------------------------------------------------- the two commands
+
+
+@pytest.mark.parametrize("system, python", [("Windows_NT", ".venv/Scripts/python"), ("Linux", ".venv/bin/python")])
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not on the PATH")
+def test_make_finds_the_python_of_the_virtual_environment_on_every_system(repository, system, python):
+    command = ["make", "--dry-run", "--always-make", f"OS={system}", "run", "test"]
+    environment = {**os.environ, "MAKEFLAGS": ""}  # those of the make that runs these tests
+    made = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True, env=environment)
+    lines = made.stdout.splitlines()
+    programs = [line.split()[0] for line in lines if ".venv/" in line.split()[0]]
+    assert len(programs) >= 6 and set(programs) == {python}
+    assert f"{python} -m pytest" in lines
+
+
+def test_public_ci_gives_the_readmes_two_commands_on_three_systems_and_the_oldest_and_newest_python(repository):
+    workflow = yaml.safe_load(text_of(repository / ".github" / "workflows" / "tests.yml"))
+    (job,) = workflow["jobs"].values()
+    made = [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")]
+    (block,) = re.findall(r"## Two commands\n.*?```\n(.*?)```", text_of(repository / "README.md"), re.DOTALL)
+    assert made == [line.split("#")[0].strip() for line in block.splitlines()]
+    matrix = job["strategy"]["matrix"]
+    assert {system.split("-")[0] for system in matrix["system"]} == {"ubuntu", "windows", "macos"}
+    (oldest,) = re.findall(r'requires-python = ">=(.+)"', text_of(repository / "pyproject.toml"))
+    assert matrix["python"] == [oldest, "3.12"]

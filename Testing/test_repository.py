@@ -1,4 +1,4 @@
-"""The repository itself: how it is cited, how large a clone of it is, and what public CI runs."""
+"""The repository itself: how it is cited, how large a clone of it is, what public CI runs, and what its pages name."""
 
 import json
 import os
@@ -84,3 +84,17 @@ def test_public_ci_gives_the_readmes_two_commands_on_three_systems_and_the_oldes
     assert {system.split("-")[0] for system in matrix["system"]} == {"ubuntu", "windows", "macos"}
     (oldest,) = re.findall(r'requires-python = ">=(.+)"', text_of(repository / "pyproject.toml"))
     assert matrix["python"] == [oldest, "3.12"]
+
+
+# ---------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "Training/README.md"])
+def test_every_file_in_a_table_of_where_to_change_what_is_there(repository, page):
+    page = repository / page
+    section = text_of(page).split("\n## Where to change what\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    names = re.findall(r"`([\w*./-]*/[\w*./-]*)`", "\n".join(rows))
+    assert len(names) > 10
+    for name in names:
+        assert list(page.parent.glob(name)), name

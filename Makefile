@@ -27,6 +27,8 @@ run: $(VENV)/installed
 test: $(VENV)/installed-tests
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+# Types are those of the libraries that constraints.txt pins, which it does from Python 3.11 on.
+	if $(RUN) -c "import sys; sys.exit(sys.version_info < (3, 11))"; then $(RUN) -m mypy; fi
 	$(RUN) -m pytest
 
 benchmark: $(VENV)/installed

@@ -47,7 +47,8 @@ class AcquiredBand:
     @property
     def acquired_spacing(self) -> tuple[float, float, float]:
         """The spacing along i, j and k, in mm, at which the band's samples tile the scan's box."""
-        return tuple(spacing / share for spacing, share in zip(self.spacing, self.shares))
+        i, j, k = (spacing / share for spacing, share in zip(self.spacing, self.shares))
+        return i, j, k
 
     def sentence(self, as_stored: bool = False) -> str:
         """Return ``in_words`` as a sentence that also says what is upscaled.
@@ -87,7 +88,9 @@ def detect_acquired_band(volume: Volume, across: int) -> AcquiredBand:
     for axis, lines in zip(in_plane, (slices, slices.swapaxes(1, 2))):
         dimensions[axis] = int(round(_acquired_share(lines) * dimensions[axis]))
         shares[axis] = dimensions[axis] / volume.dimensions[axis]
-    return AcquiredBand(across, volume.spacing, tuple(shares), tuple(dimensions))
+    return AcquiredBand(
+        across, volume.spacing, (shares[0], shares[1], shares[2]), (dimensions[0], dimensions[1], dimensions[2])
+    )
 
 
 def _acquired_share(slices: np.ndarray) -> float:

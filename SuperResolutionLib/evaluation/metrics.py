@@ -66,13 +66,15 @@ def similarity_maps(result: np.ndarray, truth: np.ndarray, span: float) -> Simil
     """
     from monai.metrics.regression import compute_ssim_and_cs
 
-    images = [torch.from_numpy(np.asarray(array, np.float32) / np.float32(span))[:, None] for array in (result, truth)]
-    if min(images[0].shape[-2:]) < SSIM_WINDOW:
+    ours, true = (
+        torch.from_numpy(np.asarray(array, np.float32) / np.float32(span))[:, None] for array in (result, truth)
+    )
+    if min(ours.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"the slices are narrower than {SSIM_WINDOW} pixels, the window of SSIM")
-    maps = []
-    while len(maps) < len(MS_SSIM_WEIGHTS) and min(images[0].shape[-2:]) >= SSIM_WINDOW:
-        maps.append(compute_ssim_and_cs(*images, 2, (SSIM_WINDOW,) * 2, (SSIM_SIGMA,) * 2))
-        images = [F.avg_pool2d(image, 2) for image in images]
+    maps: SimilarityMaps = []
+    while len(maps) < len(MS_SSIM_WEIGHTS) and min(ours.shape[-2:]) >= SSIM_WINDOW:
+        maps.append(compute_ssim_and_cs(ours, true, 2, (SSIM_WINDOW,) * 2, (SSIM_SIGMA,) * 2))
+        ours, true = F.avg_pool2d(ours, 2), F.avg_pool2d(true, 2)
     return maps
 
 
@@ -103,7 +105,7 @@ def _mask_of_maps(maps: SimilarityMaps, mask: np.ndarray | None) -> list[torch.T
         return [None] * len(maps)
     border = SSIM_WINDOW // 2
     share = torch.from_numpy(np.asarray(mask, np.float32))[:, None]
-    masks = []
+    masks: list[torch.Tensor | None] = []
     for _ in maps:
         masks.append(share[..., border:-border, border:-border] >= 0.5)
         share = F.avg_pool2d(share, 2)

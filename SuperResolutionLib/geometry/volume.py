@@ -38,7 +38,7 @@ class Volume:
     modality: str | None = None
     slice_thickness: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels).view()
         matrix = np.array(self.ijk_to_ras, dtype=np.float64)
         if voxels.ndim != 3:
@@ -100,7 +100,8 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Distance of voxel centres along i, j and k, in mm."""
-        return tuple(float(v) for v in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+        i, j, k = (float(v) for v in np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+        return i, j, k
 
     @property
     def is_sheared(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Callable
 import torch
 
 from ..models.devices import is_out_of_memory
+from ..models.networks.network import Network
 
 SMALLEST_TILE = 64
 
@@ -30,7 +31,7 @@ class SliceInference:
         tiles: tiles run so far. warnings: what memory forced it to change, in words.
     """
 
-    network: torch.nn.Module
+    network: Network
     device: torch.device
     precision: torch.dtype = torch.float32
     tile: int = 256
@@ -41,12 +42,13 @@ class SliceInference:
     warnings: list[str] = field(default_factory=list)
     _empty_answers: dict[torch.Size, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._place(self.device, self.precision)
 
     def _place(self, device: torch.device, precision: torch.dtype) -> None:
         self.device, self.precision = device, precision
-        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)
+        # PyTorch's own types leave memory_format out.
+        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def __call__(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,7 +64,8 @@ class SliceInference:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
         filled = (slices != self.empty).any(dim=0)[0]
         rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
-        image, spread = (part.expand(len(slices), -1, -1, -1) for part in self._answer_to_empty(slices.shape[-2:]))
+        answer = self._answer_to_empty(self.empty, slices.shape[-2:])
+        image, spread = (part.expand(len(slices), -1, -1, -1) for part in answer)
         image, spread = image.clone(), spread.clone() if self.ensemble else spread
         if len(rows):
             halo, factor = self.network.halo, self.network.factor
@@ -75,12 +78,12 @@ class SliceInference:
                 target[..., factor * top : factor * bottom, factor * left : factor * right] = source
         return image, spread
 
-    def _answer_to_empty(self, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
+    def _answer_to_empty(self, empty: float, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the answer to a slice of ``empty`` alone: a border as wide as the halo around one repeated voxel."""
         if shape not in self._empty_answers:
             halo, factor = self.network.halo, self.network.factor
             small = [min(size, 2 * halo + 1) for size in shape]
-            answer = self._box(torch.full((1, 1, *small), self.empty), 0, small[0], 0, small[1])
+            answer = self._box(torch.full((1, 1, *small), empty), 0, small[0], 0, small[1])
             rows, columns = (
                 torch.cat(
                     [torch.arange(halo), torch.full((size - 2 * halo,), halo), torch.arange(halo + 1, 2 * halo + 1)]
@@ -90,7 +93,8 @@ class SliceInference:
                 for size in shape
             )
             rows, columns = ((factor * index[:, None] + torch.arange(factor)).ravel() for index in (rows, columns))
-            self._empty_answers[shape] = tuple(part[:, :, rows][..., columns] for part in answer)
+            image, spread = (part[:, :, rows][..., columns] for part in answer)
+            self._empty_answers[shape] = image, spread
         return self._empty_answers[shape]
 
     def _box(
@@ -130,15 +134,17 @@ class SliceInference:
                 first_y, first_x = max(0, y - halo), max(0, x - halo)
                 answer = self._run(slices[..., first_y : end_y + halo, first_x : end_x + halo])
                 inner = (
+                    ...,
                     slice(factor * (y - first_y), factor * (end_y - first_y)),
                     slice(factor * (x - first_x), factor * (end_x - first_x)),
                 )
                 outer = (
+                    ...,
                     slice(factor * (y - top), factor * (end_y - top)),
                     slice(factor * (x - left), factor * (end_x - left)),
                 )
                 for target, source in zip(self._written(image, spread), answer):
-                    target[(..., *outer)] = source[(..., *inner)]
+                    target[outer] = source[inner]
                 self.tiles += 1
                 self.on_tile()
         return image, spread
@@ -152,7 +158,7 @@ class SliceInference:
         if not self.ensemble:
             answer = self._answer(tile)
             return answer.cpu(), torch.zeros((), dtype=answer.dtype).expand(answer.shape)
-        total = squares = 0
+        total = squares = torch.zeros((), device=self.device)
         for turns in range(4):
             for flipped in (False, True):
                 turned = torch.rot90(tile.flip(-1) if flipped else tile, turns, (-2, -1))

@@ -60,5 +60,8 @@ class SubprocessWorker:
 
 def alive(pid):
     """Whether a process runs (one that has ended but was not yet waited for does not)."""
+    if os.name == "nt":
+        listing = subprocess.run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], stdout=subprocess.PIPE, text=True)
+        return str(pid) in listing.stdout
     listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], stdout=subprocess.PIPE, text=True)
     return listing.stdout.strip() not in ("", "Z", "Zs", "Z+")

@@ -86,7 +86,8 @@ def test_the_entry_for_the_index_agrees_with_cmake(extension, root):
 
 
 def pages(root):
-    return [root / "README.md", root / "Training" / "README.md", *sorted((root / "Documentation").glob("*.md"))]
+    tops = [root / "README.md", root / "CONTRIBUTING.md", root / "Training" / "README.md"]
+    return [*tops, *sorted((root / "Documentation").glob("*.md"))]
 
 
 def test_every_link_and_picture_of_the_documentation_is_there(root):

@@ -2,7 +2,7 @@
 
 Transforms are MONAI dictionary transforms on channel-first tensors in signal units: voxel over robust span, with zero
 meaning no signal (no magnetisation in MRI, no attenuation in CT). What they return is a plain tensor, as the grid of a
-``MetaTensor`` would no longer be true. ``degradation_mri`` and ``degradation_ct`` hold the steps that only one has.
+``MetaTensor`` would no longer be true. ``mri`` and ``ct`` hold the steps that only one has.
 """
 
 from __future__ import annotations

@@ -6,8 +6,10 @@ import copy
 import datetime
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from ..whole_outputs import check_output_folder, temporary_name
 from .attributes import EQUIPMENT, KEPT, KEPT_GROUPS, KEPT_OF_MODALITY, MAY_BE_EMPTY, MAY_BE_EMPTY_OF_MODALITY
 from .pixels import StoredPixels, store_pixels
 from .series import DicomSeries, import_pydicom, read_dicom_series
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 DISCLAIMER = "Predicted by a neural network for research; not for diagnosis."
 
@@ -98,7 +103,9 @@ def _check_geometry(result: Volume, source: Volume) -> None:
 class _DerivedImages:
     """One dataset with all that the images share; ``write`` sets what each has of its own."""
 
-    def __init__(self, pydicom, series: DicomSeries, result: Volume, pixels: StoredPixels, report: dict):
+    def __init__(
+        self, pydicom: ModuleType, series: DicomSeries, result: Volume, pixels: StoredPixels, report: dict
+    ) -> None:
         self._pydicom = pydicom
         self._series = series
         self._result = result
@@ -231,7 +238,7 @@ class _DerivedImages:
             )
         ]
 
-    def _sources_of(self, k: int) -> list:
+    def _sources_of(self, k: int) -> list[Dataset]:
         """Return the headers of the source images in whose slices slice ``k`` of the result lies."""
         columns, rows, _ = self._result.dimensions
         corners = [(x, y, z, 1) for x in (0, columns - 1) for y in (0, rows - 1) for z in (k - 0.5, k + 0.5)]
@@ -241,27 +248,27 @@ class _DerivedImages:
         high = int(np.clip(np.ceil(across.max() - 0.5 - 1e-3), 0, last))
         return self._series.headers[low : max(low, high) + 1]
 
-    def _source_image(self, header):
+    def _source_image(self, header: Dataset) -> Dataset:
         item = self._reference(header)
         purpose = self._code("121322", "Source image for image processing operation")
         item.PurposeOfReferenceCodeSequence = [purpose]
         item.SpatialLocationsPreserved = "YES"
         return item
 
-    def _reference(self, header):
+    def _reference(self, header: Dataset) -> Dataset:
         return self._item(ReferencedSOPClassUID=header.SOPClassUID, ReferencedSOPInstanceUID=header.SOPInstanceUID)
 
-    def _code(self, value: str, meaning: str):
+    def _code(self, value: str, meaning: str) -> Dataset:
         return self._item(CodeValue=value, CodingSchemeDesignator="DCM", CodeMeaning=meaning)
 
-    def _item(self, **values):
-        item = self._pydicom.Dataset()
+    def _item(self, **values: Any) -> Dataset:
+        item: Dataset = self._pydicom.Dataset()
         for keyword, value in values.items():
             setattr(item, keyword, value)
         return item
 
 
-def _decimals(values) -> list[str]:
+def _decimals(values: Iterable[float]) -> list[str]:
     from pydicom.valuerep import format_number_as_ds
 
     return [format_number_as_ds(float(value)) for value in values]

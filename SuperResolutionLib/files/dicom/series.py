@@ -6,12 +6,17 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
 from ..reading import read_volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 SUPPORTED = {"1.2.840.10008.5.1.4.1.1.4": "MR", "1.2.840.10008.5.1.4.1.1.2": "CT"}
 """Modality by SOP class: MR Image Storage and CT Image Storage, one image a file."""
@@ -22,13 +27,13 @@ class DicomSeries:
     """A single-frame series: its volume, and one header (a pydicom dataset without pixels) per slice k of it."""
 
     volume: Volume
-    headers: list
+    headers: list[Dataset]
 
     @property
     def modality(self) -> str:
         return SUPPORTED[self.headers[0].SOPClassUID]
 
-    def value(self, keyword: str, default=None):
+    def value(self, keyword: str, default: Any = None) -> Any:
         """Return an attribute's value where all headers that have one agree and it is not empty, else ``default``."""
         values = [header[keyword].value for header in self.headers if keyword in header]
         if not values or values[0] in (None, "", b"") or any(value != values[0] for value in values):
@@ -36,7 +41,7 @@ class DicomSeries:
         return values[0]
 
 
-def import_pydicom():
+def import_pydicom() -> ModuleType:
     """Return the package pydicom.
 
     Raises:
@@ -81,7 +86,7 @@ def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
     return DicomSeries(volume, _by_slice(headers, volume, folder))
 
 
-def _by_slice(headers: list, volume: Volume, folder: Path) -> list:
+def _by_slice(headers: list[Dataset], volume: Volume, folder: Path) -> list[Dataset]:
     to_index = np.linalg.inv(LPS_TO_RAS @ volume.ijk_to_ras)
     slices = {}
     for header in headers:

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from panel_bench import StandInSettings
-from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
-from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
-from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft
-from SuperResolutionWidgets.Forecast.Workload import Workload
+
+pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
+pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
+from panel_bench import StandInSettings  # noqa: E402
+from SuperResolutionWidgets.Forecast.Forecaster import Forecaster  # noqa: E402
+from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
+from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft  # noqa: E402
+from SuperResolutionWidgets.Forecast.Workload import Workload  # noqa: E402
 
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
 from SuperResolutionLib.acquisition.survey import survey

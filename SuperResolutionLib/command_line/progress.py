@@ -16,7 +16,7 @@ class NoProgress:
         """Take the whole result: where it was written, and the report."""
 
     def file(self, number: int, total: int, outcome) -> None:
-        """Take the end of one of a cohort's volumes: a ``cohort_summary.Outcome``, ``number`` of ``total``."""
+        """Take the end of one of a cohort's volumes: a ``cohort.summary.Outcome``, ``number`` of ``total``."""
         if outcome.state == "failed":
             print(f"superresolution: {outcome.name}: {outcome.message}\n{outcome.trace}", end="", file=sys.stderr)
 

@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import SuperResolutionLib
+from SuperResolutionLib.files.reading import read_volume
+from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.version import VERSION
 
 
@@ -67,6 +70,31 @@ def test_the_front_door_loads_each_name_when_it_is_first_used(repository):
         "upscale SimpleITK numpy",
         "end SimpleITK numpy torch",
     ], end.stderr
+
+
+def readme_blocks(repository):
+    """The README's blocks of Python under "Without Slicer"."""
+    section = (repository / "README.md").read_text(encoding="utf-8").split("## Without Slicer\n")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+def test_the_readmes_lines_of_python_run_as_they_are_written(repository, tmp_path, monkeypatch, make_phantom, capsys):
+    write_volume(make_phantom((2, 24, 26)), tmp_path / "t1.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    array = make_phantom((2, 24, 26)).voxels
+    files, arrays, plans = readme_blocks(repository)
+    assert len([line for line in files.splitlines() if line]) == 3
+    exec(files, {})
+    assert read_volume(tmp_path / "t1_x4.nrrd").dimensions == (104, 96, 2)
+    names = {"array": array}
+    exec(arrays, names)
+    assert names["finer_array"].shape == (2, 96, 104) and names["finer_array"].dtype == array.dtype
+    assert np.allclose(names["ijk_to_ras"].diagonal(), (0.25, 0.25, 3, 1))
+    capsys.readouterr()
+    exec(plans, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Volume of 26 x 24 x 2 voxels, 1 x 1 x 3 mm, int16, axes to RAS"
+    assert lines[1].startswith("The slice axis is k") and any("x4 by mri-x4-rrdb" in line for line in lines)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

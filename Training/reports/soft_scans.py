@@ -29,7 +29,7 @@ def softened_pairs(slices: ValidationSlices, factor: int, fwhm: float, operators
     Args:
         slices: their noiseless pairs are used.
         fwhm: of the Gaussian, in fine voxels; 0 blurs nothing.
-        operators: of ``acquisition.OPERATORS``.
+        operators: of ``acquisition.operators.OPERATORS``.
     """
     blur = GaussianFilter(2, fwhm / FWHM_OF_UNIT_GAUSSIAN) if fwhm else torch.nn.Identity()
     pairs = []

@@ -23,7 +23,7 @@ class AdversarialUpdate:
     images are the fine ones. The trainer's ``recon_loss_function`` must be a ``terms.ImageTerms``.
 
     Args:
-        loss: the weights of the terms, as ``schedules.Phases`` takes them.
+        loss: the weights of the terms, as ``phases.Phases`` takes them.
         adversarial: what generator and discriminator minimise.
         iterations: of the whole run.
         learning_rate: of both optimisers, a function of the iteration.

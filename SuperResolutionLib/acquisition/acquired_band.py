@@ -39,6 +39,11 @@ class AcquiredBand:
     shares: tuple[float, float, float]
     dimensions: tuple[int, int, int]
 
+    @classmethod
+    def whole(cls, volume: Volume, across: int) -> AcquiredBand:
+        """Return the band of a scan of which every stored frequency counts as acquired."""
+        return cls(across, volume.spacing, (1.0, 1.0, 1.0), volume.dimensions)
+
     @property
     def zero_filled(self) -> bool:
         """Whether the scan is zero-filled, or interpolated, along any axis."""

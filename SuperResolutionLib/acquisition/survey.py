@@ -72,10 +72,6 @@ class Survey:
         """Distance of voxel centres along i, j and k, in mm."""
         return self.volume.spacing
 
-    def across(self, axis: int, says: str) -> Survey:
-        """Return the survey of the same scan with its slices taken across ``axis``, since ``says`` says so."""
-        return self if axis == self.slice_axis else _survey(self.volume, axis, says)
-
     @cached_property
     def stored(self) -> Levels:
         """The intensities of the scan as it is stored."""
@@ -92,17 +88,42 @@ class Survey:
         return _levels(self.acquired_volume, self.slice_axis) if self.band.zero_filled else self.stored
 
 
-def survey(volume: Volume) -> Survey:
+def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     """Return what a scan is.
+
+    Args:
+        named_axis: the slice axis, 0, 1, 2 for i, j, k, where the user names it (``UpscaleRequest.named_axis``).
 
     Example::
 
         print(survey(read_volume("t1.nii.gz")).band.sentence())
     """
-    axis = slice_axis(volume)
-    spacing = volume.spacing
-    coarsest = spacing[axis] > 1.001 * max(value for other, value in enumerate(spacing) if other != axis)
-    return _survey(volume, axis, "the coarsest spacing" if coarsest else "no axis being coarser than both others")
+    axis, axis_from = slice_axis(volume), "the coarsest spacing"
+    if named_axis is not None and named_axis != axis:
+        axis, axis_from = named_axis, "the request"
+    elif volume.spacing[axis] <= 1.001 * max(value for other, value in enumerate(volume.spacing) if other != axis):
+        axis_from = "no axis being coarser than both others"
+    lowest, highest = volume.voxels.min(), volume.voxels.max()
+    spacing = volume.spacing[axis]
+    modality, modality_from = volume.modality, "the file"
+    if not modality:
+        modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
+    thickness, thickness_from = volume.slice_thickness, "the file"
+    if not thickness or not is_plausible_thickness(thickness, spacing):
+        thickness, thickness_from = spacing, "the slice spacing"
+    flaw = _flaw(lowest, highest)
+    return Survey(
+        volume=volume,
+        slice_axis=axis,
+        slice_axis_from=axis_from,
+        modality=modality,
+        modality_from=modality_from,
+        thickness=thickness,
+        thickness_from=thickness_from,
+        magnitude=bool(lowest >= 0),
+        flaw=flaw,
+        band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(volume, axis),
+    )
 
 
 def slice_axis(volume: Volume) -> int:
@@ -113,35 +134,12 @@ def slice_axis(volume: Volume) -> int:
     return max(range(3), key=lambda axis: spacing[axis])
 
 
-def _survey(volume: Volume, axis: int, says: str) -> Survey:
-    lowest, highest = volume.voxels.min(), volume.voxels.max()
-    spacing = volume.spacing[axis]
-    modality, modality_from = volume.modality, "the file"
-    if not modality:
-        modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
-    thickness, thickness_from = volume.slice_thickness, "the file"
-    if not thickness or not is_plausible_thickness(thickness, spacing):
-        thickness, thickness_from = spacing, "the slice spacing"
-    return Survey(
-        volume=volume,
-        slice_axis=axis,
-        slice_axis_from=says,
-        modality=modality,
-        modality_from=modality_from,
-        thickness=thickness,
-        thickness_from=thickness_from,
-        magnitude=bool(lowest >= 0),
-        flaw=_flaw(volume, lowest, highest),
-        band=detect_acquired_band(volume, axis),
-    )
-
-
 def is_plausible_thickness(thickness: float, spacing: float) -> bool:
     """Return whether slices ``spacing`` mm apart can be ``thickness`` mm thick: a fifth to three times as much."""
     return 0.2 * spacing <= thickness <= 3 * spacing
 
 
-def _flaw(volume: Volume, lowest: float, highest: float) -> str:
+def _flaw(lowest: float, highest: float) -> str:
     # Their extremes are NaN or infinite where any voxel is.
     if not np.isfinite([lowest, highest]).all():
         return "The volume holds NaN or infinite voxels; replace them (by 0, say) and try again."

@@ -51,3 +51,11 @@ class UpscaleRequest:
     as_stored: bool = False
     thickness: float | None = None
     adapt: bool = False
+
+    @property
+    def named_axis(self) -> int | None:
+        """The slice axis, 0, 1, 2 for i, j, k, that the factors name: the one whose factor differs; else None."""
+        if self.spacing is not None or self.isotropic or not isinstance(self.factor, (tuple, list)):
+            return None
+        odd = [axis for axis, factor in enumerate(self.factor) if list(self.factor).count(factor) == 1]
+        return odd[0] if len(self.factor) == 3 and len(odd) == 1 else None

@@ -14,9 +14,6 @@ from ..geometry.volume import Volume
 from ..models.bundles import Model
 from .run import Run, StepResult
 
-CONTEXT = 16
-"""Coarse voxels around a region that the held band's low-pass may look at, on top of the network's halo."""
-
 
 @dataclass(frozen=True)
 class RefineSlicePlane:

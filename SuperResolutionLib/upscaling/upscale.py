@@ -50,7 +50,9 @@ def upscale(
         write_volume(result.volume, "t1_x2.nrrd")
     """
     began = time.monotonic()
-    return _carry_out(plan(survey(volume), request or UpscaleRequest()), progress, cancelled, began)
+    request = request or UpscaleRequest()
+    scan = survey(volume, request.named_axis)
+    return _carry_out(plan(scan, request), progress, cancelled, began)
 
 
 def carry_out(

@@ -24,7 +24,8 @@ def volume_of(spacing=(1, 1, 3), dimensions=(20, 18, 6)) -> Volume:
 
 
 def plan(volume, **wishes):
-    return plan_of(survey(volume), UpscaleRequest(**{"quality": "fast", **wishes}))
+    request = UpscaleRequest(**{"quality": "fast", **wishes})
+    return plan_of(survey(volume, request.named_axis), request)
 
 
 def factors_of(made):
@@ -298,7 +299,7 @@ def test_voxels_that_are_nearly_isotropic_are_resampled_without_a_network():
             {"factor": 4},
             ["slice axis is k: so says the coarsest spacing", "acquired as stored", "x4 by mri-x4-compact"],
         ),
-        ({"factor": (1, 4, 4)}, ["slice axis is i: so says the factors that were asked for"]),
+        ({"factor": (1, 4, 4)}, ["slice axis is i: so says the request"]),
         ({"factor": (1, 1, 4)}, ["New slices are made by mri-through-plane", "says the slice spacing"]),
         ({"factor": 2, "model": "mri-x2-rrdb", "consistency": False}, ["as was asked for", "not held"]),
         ({"box": ((1, 1, 1), (9, 9, 4))}, ["Of 20 x 18 x 6 voxels, 8 x 8 x 3 are upscaled"]),
@@ -316,3 +317,8 @@ def test_a_scan_that_cannot_be_upscaled_is_refused_when_it_is_planned():
     constant = Volume(np.full((6, 18, 20), 7, np.int16), np.diag([1.0, 1.0, 3.0, 1.0]))
     with pytest.raises(InputError, match="All voxels of the volume are equal"):
         plan(constant)
+
+
+def test_factors_that_name_another_slice_axis_than_the_survey_looked_across_are_refused():
+    with pytest.raises(InputError, match="named_axis"):
+        plan_of(survey(volume_of()), UpscaleRequest(factor=(1, 4, 4)))

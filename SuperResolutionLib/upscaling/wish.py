@@ -1,0 +1,188 @@
+"""What a request comes to on a scan: by which networks and factors, onto which spacing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..acquisition.survey import Survey, is_plausible_thickness
+from ..errors import InputError
+from ..geometry.volume import AXES
+from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
+from .request import UpscaleRequest
+
+EVENED_OUT = 1.25
+"""Up to this factor the slice plane of an isotropic result is interpolated, which loses nothing that can be seen."""
+ISOTROPIC_WITHIN = 1.03
+"""Voxels whose sides differ by less are isotropic: nobody sees the difference."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which networks lead to what was asked for.
+
+    Attributes:
+        plane: the model for the slice plane, or None where that is only interpolated or stays.
+        through: the model for what lies between the slices, or None.
+        factors: of the result along i, j and k, where factors decide its grid.
+        spacing: of the result in mm along i, j and k, where a spacing decides its grid, else None.
+        from_band: whether the slice plane's network starts from the acquired band of a zero-filled scan.
+    """
+
+    plane: Model | None
+    through: Model | None
+    factors: tuple[int, int, int] = (1, 1, 1)
+    spacing: tuple[float, float, float] | None = None
+    from_band: bool = False
+
+    def with_slices_kept(self, axis: int, spacing: float) -> Wish:
+        """Return the wish for the slice plane alone, with slices across ``axis`` that stay ``spacing`` mm apart."""
+        if self.spacing is None:
+            i, j, k = (1 if other == axis else factor for other, factor in enumerate(self.factors))
+            return replace(self, factors=(i, j, k))
+        x, y, z = (spacing if other == axis else value for other, value in enumerate(self.spacing))
+        return replace(self, spacing=(x, y, z))
+
+
+def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
+    """Return what a request comes to.
+
+    Raises:
+        InputError: contradictory wishes, a factor that no model serves, or a slice plane that is one voxel thick.
+    """
+    if request.quality not in QUALITIES:
+        raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
+    named = find_model(request.model) if request.model else None
+    if request.factor is None and request.spacing is None and named is not None and named.through_slices:
+        request = replace(request, isotropic=True)
+    if request.spacing is not None or request.isotropic:
+        wish = _for_spacing(survey, request, named)
+    else:
+        wish = _for_factor(survey, request, named)
+    if named is not None and named not in (wish.plane, wish.through):
+        which = "makes new slices" if named.through_slices else "refines the slice plane"
+        raise InputError(f"The model {named.name} {which}, which was not asked for; choose another model, or none.")
+    _check(survey, wish, request)
+    if wish.plane is None or request.as_stored or not survey.band.zero_filled:
+        return wish
+    return replace(wish, plane=_plane_from_band(survey, wish, wish.plane, request), from_band=True)
+
+
+def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) -> Wish:
+    factor, across = request.factor, survey.slice_axis
+    if factor is None:
+        factor = 4 if named is None else named.factor
+    if isinstance(factor, (int, float)):
+        factors: tuple[float, ...] = _with((factor, factor, factor), across, 1)
+    else:
+        factors = tuple(factor)
+        if request.named_axis is None and (len(factors) != 3 or len(set(factors)) > 1):
+            raise InputError(
+                f"No installed model upscales {_by_x(factors)} (i x j x k): the two axes of the slice plane need the"
+                " same factor, as in 4x4x1, 1x1x4 or 2x2x2."
+            )
+        if request.named_axis not in (None, across):
+            raise InputError(
+                f"The scan was surveyed with its slices across {AXES[across]}, but the factors name another axis; give"
+                " survey() the request's named_axis."
+            )
+    in_plane, through = max(factors[axis] for axis in range(3) if axis != across), factors[across]
+    if min(factors) < 1 or max(factors) == 1 or through != int(through):
+        raise InputError(f"A factor of {_by_x(factors)} cannot be served; choose one such as 4, 1x1x4 or 2x2x2.")
+    plane = _plane_model(named, in_plane, request) if in_plane > 1 else None
+    if plane is not None and plane.factor != in_plane:
+        raise InputError(f"The model {plane.name} upscales x{plane.factor}, not x{in_plane:g}; choose another model.")
+    i, j, k = (int(value) for value in factors)
+    return Wish(plane, _through_model(named) if through > 1 else None, factors=(i, j, k))
+
+
+def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -> Wish:
+    if request.spacing is not None and request.isotropic:
+        raise InputError("Give either a target spacing or isotropic, not both.")
+    across, spacing = survey.slice_axis, survey.spacing
+    if request.isotropic:
+        target: tuple[float, ...] = (min(spacing),) * 3
+    elif isinstance(request.spacing, (tuple, list)):
+        target = tuple(float(value) for value in request.spacing)
+    else:
+        target = _with((float(request.spacing or 0),) * 3, across, spacing[across])
+    if len(target) != 3 or not all(math.isfinite(value) and value > 0 for value in target):
+        raise InputError("A target spacing is one or three positive numbers in mm, such as 0.5 or 0.5x0.5x2.")
+    needed = [spacing[axis] / target[axis] for axis in range(3)]
+    in_plane = max(needed[axis] for axis in range(3) if axis != across)
+    if max(needed) <= 1.001:
+        raise InputError(
+            f"The volume has {' x '.join(f'{value:.3g}' for value in spacing)} mm already; choose a target spacing that"
+            " is finer than that."
+        )
+    plane = None
+    if in_plane > (EVENED_OUT if request.isotropic else 1.001):
+        plane = _plane_model(named, next((f for f in (2, 4, 8) if f >= in_plane - 1e-3), in_plane), request)
+        if plane.factor < in_plane - 1e-3:
+            raise InputError(f"x{in_plane:.3g} is more than the model {plane.name} can do; choose a coarser spacing.")
+    through = _through_model(named) if needed[across] > 1.001 else None
+    if plane is None and through is None and max(needed) < ISOTROPIC_WITHIN:
+        raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
+    i, j, k = target
+    return Wish(plane, through, spacing=(i, j, k))
+
+
+def _plane_model(named: Model | None, factor: float, request: UpscaleRequest) -> Model:
+    return choose_model(factor, request.quality) if named is None or named.through_slices else named
+
+
+def _through_model(named: Model | None) -> Model:
+    return named if named is not None and named.through_slices else through_slices_model()
+
+
+def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:
+    dimensions, across = survey.grid.dimensions, survey.slice_axis
+    thin = [AXES[axis] for axis in range(3) if axis != across and dimensions[axis] < 2]
+    if thin:
+        raise InputError(
+            f"The volume is one voxel thick along {thin[0]}, which lies in the slice plane; choose a volume with whole"
+            " slices, or name the plane's axes by a factor such as 1x4x4."
+        )
+    if wish.through is None and (request.adapt or request.thickness is not None):
+        raise InputError(
+            "A slice thickness, or adapting to the scan, only matters for new slices; ask for an isotropic result"
+            " or a factor such as 1x1x4 as well."
+        )
+    if wish.through is not None and dimensions[across] < 2:
+        raise InputError("The volume has a single slice, so there is nothing between slices; choose another volume.")
+    spacing = survey.spacing[across]
+    if request.thickness is not None and not is_plausible_thickness(request.thickness, spacing):
+        raise InputError(
+            f"A slice thickness of {request.thickness:g} mm does not go with slices that are {spacing:.3g} mm"
+            f" apart; give one from {0.2 * spacing:.3g} to {3 * spacing:.3g} mm."
+        )
+    if request.output_type not in ("input", "float"):
+        raise InputError(f"The output type is input or float, not {request.output_type}.")
+    if request.uncertainty and wish.plane is None and wish.through is None:
+        raise InputError("No network runs for this result, so it has no uncertainty; ask for it without.")
+
+
+def _plane_from_band(survey: Survey, wish: Wish, plane: Model, request: UpscaleRequest) -> Model:
+    """Return the model that leads from the acquired band of a zero-filled scan to the grid that was asked for.
+
+    The network starts from fewer samples than are stored, so it needs a larger factor: the smallest that reaches the
+    grid along both axes, or the largest there is (a model that the user named is kept). One resampling does the rest.
+    """
+    if request.model is not None:
+        return plane
+    band, in_plane = survey.band, [axis for axis in range(3) if axis != survey.slice_axis]
+    spacing = wish.spacing or [old / factor for old, factor in zip(band.spacing, wish.factors)]
+    needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in in_plane)
+    factors = sorted({model.factor for model in installed_models() if not model.through_slices})
+    suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
+    # A detail that was chosen with the asked-for model in mind must be one that the other can show.
+    return suited if suited.has_detail or not request.detail else plane
+
+
+def _with(values: tuple[float, ...], axis: int, value: float) -> tuple[float, ...]:
+    """Return ``values`` with ``value`` at ``axis``."""
+    return (*values[:axis], value, *values[axis + 1 :])
+
+
+def _by_x(values: tuple[float, ...]) -> str:
+    return "x".join(f"{value:g}" for value in values)

@@ -75,7 +75,7 @@ class SlicePlaneInferer(Inferer):
             return fine
         return _on_finer_grid(fine, inputs, factor)
 
-    def _run(self, slices: torch.Tensor, network: torch.nn.Module, target: torch.Tensor, device: torch.device) -> None:
+    def _run(self, slices: torch.Tensor, network: Any, target: torch.Tensor, device: torch.device) -> None:
         """Write the answers to ``(N, 1, H, W)`` slices into ``target``."""
         corners = slices[..., [0, 0, -1, -1], [0, -1, 0, -1]]
         empty = float(corners.flatten()[0])

@@ -21,7 +21,8 @@ whole = sitk.Cast(scan, sitk.sitkFloat32)
 
 
 def results(image):
-    return [float(sitk.GetArrayFromImage(x).mean()) for x in (image * 0.5, image + 0.7, image > 40000, image / 2.5)]
+    images = image * 0.5, image + 0.7, image > 40000, image / 2.5
+    return [round(float(sitk.GetArrayFromImage(x).mean()), 3) for x in images]
 
 
 report(

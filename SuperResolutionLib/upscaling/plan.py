@@ -11,6 +11,7 @@ from ..acquisition.acquired_band import AcquiredBand
 from ..acquisition.survey import Survey, is_plausible_thickness
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
+from ..geometry.ijk import ijk, with_along
 from ..geometry.volume import AXES
 from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
 from .acquired_band import TakeAcquiredBand
@@ -67,7 +68,7 @@ class Plan:
     def finer(self) -> tuple[float, float, float]:
         """How many times finer than what the first network sees the result is, along i, j and k."""
         seen = self.survey.band.acquired_spacing if self.takes_band else self.survey.spacing
-        return tuple(float(old / new) for old, new in zip(seen, self.grid.spacing))
+        return ijk(float(old / new) for old, new in zip(seen, self.grid.spacing))
 
     @property
     def result_bytes(self) -> int:
@@ -110,14 +111,14 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
     steps: list[Step] = []
     plane_box, plane_grid, plane_type = box, target, final_type
     if wish.through is not None:
-        plane_box = _with_surroundings(box, survey.grid, wish)
+        plane_box = _with_surroundings(box, survey.grid, wish, wish.through)
         plane_grid, plane_type = wish.slice_plane_grid(survey.grid.cropped(plane_box)), "float32"
     if band_used:
         steps.append(TakeAcquiredBand(survey.band))
     if wish.model is not None:
-        steps.append(_slice_plane_step(survey, wish, request, plane_box, plane_grid, plane_type, band_used))
+        steps.append(_slice_plane_step(wish.model, survey, wish, request, plane_box, plane_grid, plane_type, band_used))
     if wish.through is not None:
-        steps.append(_new_slices_step(survey, wish, request, plane_box, plane_grid, target, final_type))
+        steps.append(_new_slices_step(wish.through, survey, wish, request, plane_box, plane_grid, target, final_type))
     if not steps:
         steps.append(Resample(target, final_type))
     return Plan(
@@ -151,19 +152,14 @@ class _Wish:
         """Return the grid of the result over ``wanted``."""
         if self.final_spacing:
             return wanted.at_spacing(self.final_spacing)
-        return wanted.refined(_with(self.factors, self.slice_axis, self.slice_factor))
+        return wanted.refined(with_along(self.factors, self.slice_axis, self.slice_factor))
 
     def slice_plane_grid(self, wanted: Grid) -> Grid:
         """Return the grid over ``wanted`` once the slice plane is refined, with the slices as they are."""
         if self.final_spacing:
-            spacing = _with(self.final_spacing, self.slice_axis, float(wanted.spacing[self.slice_axis]))
+            spacing = with_along(self.final_spacing, self.slice_axis, float(wanted.spacing[self.slice_axis]))
             return wanted.at_spacing(spacing)
         return wanted.refined(self.factors)
-
-
-def _with(values: tuple, axis: int, value: float) -> tuple:
-    """Return ``values`` with ``value`` at ``axis``."""
-    return (*values[:axis], value, *values[axis + 1 :])
 
 
 def _wish(survey: Survey, request: UpscaleRequest) -> _Wish:
@@ -183,10 +179,10 @@ def _wish_for_factor(survey: Survey, request: UpscaleRequest, named: Model | Non
         factor = 4 if named is None else named.factor
     if isinstance(factor, (int, float)):
         across = survey.slice_axis
-        factors = _with((factor,) * 3, across, 1)
+        factors = with_along((factor,) * 3, across, 1)
     else:
-        factors = tuple(factor)
-        across = _axis_of_other_factor(survey, factors)
+        across = _axis_of_other_factor(survey, tuple(factor))
+        factors = ijk(factor)
     in_plane, through = max(factors[axis] for axis in range(3) if axis != across), factors[across]
     if min(factors) < 1 or max(factors) == 1 or through != int(through):
         raise InputError(f"A factor of {_by_x(factors)} cannot be served; choose one such as 4, 1x1x4 or 2x2x2.")
@@ -195,7 +191,7 @@ def _wish_for_factor(survey: Survey, request: UpscaleRequest, named: Model | Non
         raise InputError(f"The model {model.name} upscales x{model.factor}, not x{in_plane:g}; choose another model.")
     through_model = _through_model(named) if through > 1 else None
     _check_that_named_model_serves(named, model, through_model)
-    factors = tuple(int(f) for f in _with(factors, across, 1))
+    factors = ijk(int(f) for f in with_along(factors, across, 1))
     return _Wish(model, across, factors, through=through_model, slice_factor=int(through))
 
 
@@ -216,14 +212,16 @@ def _wish_for_spacing(survey: Survey, request: UpscaleRequest, named: Model | No
     if request.spacing is not None and request.isotropic:
         raise InputError("Give either a target spacing or isotropic, not both.")
     across, spacing = survey.slice_axis, survey.spacing
-    if request.isotropic:
-        target = (min(spacing),) * 3
+    wanted: tuple[float, ...]
+    if request.spacing is None:
+        wanted = (min(spacing),) * 3
     elif isinstance(request.spacing, (int, float)):
-        target = _with((float(request.spacing),) * 3, across, spacing[across])
+        wanted = with_along((float(request.spacing),) * 3, across, spacing[across])
     else:
-        target = tuple(float(value) for value in request.spacing)
-    if len(target) != 3 or not all(math.isfinite(value) and value > 0 for value in target):
+        wanted = tuple(float(value) for value in request.spacing)
+    if len(wanted) != 3 or not all(math.isfinite(value) and value > 0 for value in wanted):
         raise InputError("A target spacing is one or three positive numbers in mm, such as 0.5 or 0.5x0.5x2.")
+    target = ijk(wanted)
     needed = [spacing[axis] / target[axis] for axis in range(3)]
     in_plane = max(needed[axis] for axis in range(3) if axis != across)
     if max(needed) <= 1.001:
@@ -237,7 +235,7 @@ def _wish_for_spacing(survey: Survey, request: UpscaleRequest, named: Model | No
         model = _slice_plane_model(named, next((f for f in (2, 4, 8) if f >= in_plane - 1e-3), in_plane), request)
         if model.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {model.name} can do; choose a coarser spacing.")
-        factors = _with((model.factor,) * 3, across, 1)
+        factors = with_along((model.factor,) * 3, across, 1)
     through = _through_model(named) if needed[across] > 1.001 else None
     _check_that_named_model_serves(named, model, through)
     if model is None and through is None and max(needed) < ISOTROPIC_WITHIN:
@@ -297,27 +295,34 @@ def _wanted_box(grid: Grid, request: UpscaleRequest) -> Box:
             raise InputError("Give either a region in mm or a box of indices, not both.")
         if len(request.region) != 6 or not np.isfinite(request.region).all():
             raise InputError("A region is six numbers in mm, R,A,S of one corner and R,A,S of the opposite one.")
-        first, last = grid.box_of_region(request.region)
-    return tuple(first), tuple(last)
+        return grid.box_of_region(request.region)
+    return ijk(first), ijk(last)
 
 
-def _with_surroundings(box: Box, grid: Grid, wish: _Wish) -> Box:
+def _with_surroundings(box: Box, grid: Grid, wish: _Wish, through: Model) -> Box:
     """Return ``box`` with the voxels around it that the network through the slices looks at."""
     first, last = [], []
     for axis, (low, high, size) in enumerate(zip(*box, grid.dimensions)):
         in_slices = axis == wish.slice_axis
-        margin = wish.through.slice_halo if in_slices else -(-wish.through.halo // wish.factors[axis])
+        margin = through.slice_halo if in_slices else -(-through.halo // wish.factors[axis])
         first.append(max(0, low - margin))
         last.append(min(size, high + margin))
-    return tuple(first), tuple(last)
+    return ijk(first), ijk(last)
 
 
 def _slice_plane_step(
-    survey: Survey, wish: _Wish, request: UpscaleRequest, box: Box, grid: Grid, scalar_type: str, from_band: bool
+    model: Model,
+    survey: Survey,
+    wish: _Wish,
+    request: UpscaleRequest,
+    box: Box,
+    grid: Grid,
+    scalar_type: str,
+    from_band: bool,
 ) -> RefineSlicePlane:
-    model, source = wish.model, survey.grid.dimensions
+    source = survey.grid.dimensions
     if from_band:
-        model, source = _model_for_band(survey.band, wish, request), survey.band.dimensions
+        model, source = _model_for_band(model, survey.band, wish, request), survey.band.dimensions
     detail = model.default_detail if request.detail is None else float(request.detail)
     model.digest(detail)  # refuses a detail that the model does not have
     return RefineSlicePlane(
@@ -335,20 +340,20 @@ def _slice_plane_step(
     )
 
 
-def _model_for_band(band: AcquiredBand, wish: _Wish, request: UpscaleRequest) -> Model:
+def _model_for_band(asked: Model, band: AcquiredBand, wish: _Wish, request: UpscaleRequest) -> Model:
     """Return the model that leads from the acquired band of a zero-filled scan to the grid that was asked for.
 
     The network starts from fewer samples than are stored, so it needs a larger factor: the smallest that reaches the
     grid along both axes, or the largest there is (a model that the user named is kept). One resampling does the rest.
     """
     if request.model is not None:
-        return wish.model
+        return asked
     spacing = wish.final_spacing or tuple(old / factor for old, factor in zip(band.spacing, wish.factors))
     needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in range(3) if axis != wish.slice_axis)
     factors = sorted({model.factor for model in installed_models() if not model.through_slices})
     suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
     # A detail that was chosen with the asked-for model in mind must be one that the other can show.
-    return suited if suited.has_detail or not request.detail else wish.model
+    return suited if suited.has_detail or not request.detail else asked
 
 
 def _with_context(
@@ -365,24 +370,33 @@ def _with_context(
         margin = 0 if axis == slice_axis else halo + CONTEXT
         first.append(max(0, low * size // count - margin))
         last.append(min(size, -(-high * size // count) + margin))
-    return tuple(first), tuple(last)
+    return ijk(first), ijk(last)
 
 
 def _new_slices_step(
-    survey: Survey, wish: _Wish, request: UpscaleRequest, box: Box, plane: Grid, grid: Grid, scalar_type: str
+    model: Model,
+    survey: Survey,
+    wish: _Wish,
+    request: UpscaleRequest,
+    box: Box,
+    plane: Grid,
+    grid: Grid,
+    scalar_type: str,
 ) -> MakeNewSlices:
-    asked = request.thickness is not None
+    thickness, thickness_from = survey.thickness, survey.thickness_from
+    if request.thickness is not None:
+        thickness, thickness_from = float(request.thickness), "the request"
     # With a model for the slice plane, the detail that was asked for is that model's.
     detail = float(request.detail or 0.0) if wish.model is None else 0.0
-    wish.through.digest(detail)  # refuses a detail that the model does not have
+    model.digest(detail)  # refuses a detail that the model does not have
     return MakeNewSlices(
-        model=wish.through,
+        model=model,
         detail=detail,
         slice_axis=wish.slice_axis,
         box=box if wish.model is None else ((0, 0, 0), plane.dimensions),
         grid=grid,
-        thickness=float(request.thickness) if asked else survey.thickness,
-        thickness_from="the request" if asked else survey.thickness_from,
+        thickness=thickness,
+        thickness_from=thickness_from,
         adapt=request.adapt,
         stored_plane=wish.model is None,
         scalar_type=scalar_type,

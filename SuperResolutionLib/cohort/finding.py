@@ -77,8 +77,8 @@ def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | s
 
 def _sources(root: Path, target: Path) -> Iterator[tuple[Path, str, str | None]]:
     """Yield the file or folder, its path below ``root`` and the series, of each volume."""
-    for folder, folders, names in os.walk(root):
-        folder = Path(folder)
+    for path, folders, names in os.walk(root):
+        folder = Path(path)
         folders[:] = [name for name in folders if not name.startswith(".") and folder / name != target]
         visible = [name for name in names if not name.startswith(".")]
         volumes = [name for name in visible if name.lower().endswith(VOLUME_SUFFIXES)]

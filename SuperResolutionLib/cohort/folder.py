@@ -79,7 +79,14 @@ def upscale_folder(
     return ordered
 
 
-def _run_in_turn(tasks: list[CohortTask], progress, cancelled) -> Iterator[tuple[int, Outcome]]:
+def _run_in_turn(
+    tasks: list[CohortTask], progress: Callable[[int, int, str], None], cancelled: Callable[[], bool]
+) -> Iterator[tuple[int, Outcome]]:
     for index, task in enumerate(tasks):
         place = f"{index + 1} of {len(tasks)}: {task.volume.name}"
-        yield index, task.run(lambda done, total, message, place=place: progress(done, total, place), cancelled)
+        yield index, task.run(_with_place(progress, place), cancelled)
+
+
+def _with_place(progress: Callable[[int, int, str], None], place: str) -> Callable[[int, int, str], None]:
+    """Return what passes progress on with ``place`` as its message."""
+    return lambda done, total, message: progress(done, total, place)

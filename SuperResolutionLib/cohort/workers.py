@@ -7,7 +7,8 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Callable
+from types import ModuleType
+from typing import Any, Callable
 
 from ..errors import Cancelled, InputError
 from .summary import Outcome
@@ -70,14 +71,14 @@ def run_by_dask(
                 return
             ended = [future for future in pending if future.done()]
             for future in ended:
-                index, error = pending.pop(future), future.exception()
-                yield index, future.result() if error is None else tasks[index].lost(error)
+                index, fault = pending.pop(future), future.exception()
+                yield index, future.result() if fault is None else tasks[index].lost(fault)
                 progress(len(tasks) - len(pending), len(tasks), "Upscaling volumes")
             if not ended:
                 time.sleep(0.1)
 
 
-def _processes(distributed, count: int):
+def _processes(distributed: ModuleType, count: int) -> Any:
     return distributed.LocalCluster(
         n_workers=count,
         threads_per_worker=1,

@@ -6,11 +6,15 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .exit_codes import DONE
 from .options import add_engine, request
 from .progress import NoProgress
+
+if TYPE_CHECKING:
+    from ..geometry.volume import Volume
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -54,7 +58,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
             raise InputError(f"{folder} is a file; give a folder for --out.")
         folder.mkdir(exist_ok=True)
 
-    def ours(volume, factors):
+    def ours(volume: Volume, factors: tuple[int, int, int]) -> Volume:
         return upscale(volume, request(options, factor=factors), cancelled=stop).volume
 
     evaluation = evaluate(

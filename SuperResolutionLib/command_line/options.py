@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..geometry.ijk import ijk
 from .progress import PROGRESS
 
 if TYPE_CHECKING:
+    from ..geometry.grid import Box
     from ..upscaling.request import UpscaleRequest
 
 
@@ -64,19 +66,14 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
     return UpscaleRequest(**{**chosen, **engine, "consistency": not options.no_consistency, **more})
 
 
-def _factor(text: str) -> int | tuple[int, ...]:
-    values = tuple(int(part) for part in text.lower().split("x"))
-    return _one_or_three(values)
+def _factor(text: str) -> int | tuple[int, int, int]:
+    values = [int(part) for part in text.lower().split("x")]
+    return values[0] if len(values) == 1 else ijk(values)
 
 
-def _spacing(text: str) -> float | tuple[float, ...]:
-    return _one_or_three(tuple(float(part) for part in text.lower().split("x")))
-
-
-def _one_or_three(values: tuple) -> object:
-    if len(values) not in (1, 3):
-        raise ValueError
-    return values[0] if len(values) == 1 else values
+def _spacing(text: str) -> float | tuple[float, float, float]:
+    values = [float(part) for part in text.lower().split("x")]
+    return values[0] if len(values) == 1 else ijk(values)
 
 
 def _region(text: str) -> tuple[float, ...]:
@@ -86,11 +83,9 @@ def _region(text: str) -> tuple[float, ...]:
     return values
 
 
-def _box(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    values = tuple(int(part) for part in text.split(","))
-    if len(values) != 6:
-        raise ValueError
-    return values[:3], values[3:]
+def _box(text: str) -> Box:
+    values = [int(part) for part in text.split(",")]
+    return ijk(values[:3]), ijk(values[3:])
 
 
 # What argparse calls a value that a function refuses.

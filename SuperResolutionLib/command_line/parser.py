@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..errors import InputError
 from ..version import VERSION
@@ -14,7 +14,7 @@ from . import batch, doctor, evaluate, export_dicom, models, preview, upscale
 class OneLineParser(argparse.ArgumentParser):
     """Reports bad usage as one line, like every other bad input."""
 
-    def __init__(self, *arguments, **options):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._negative_number_matcher = re.compile(r"^-[\d.]")  # so that --region -60,... is a value
 

@@ -36,6 +36,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     from ..files.reading import read_volume
     from ..files.whole_outputs import check_output_folder
     from ..geometry.grid import Grid
+    from ..geometry.ijk import with_along
     from ..geometry.resampling import resampled
     from ..upscaling.plan import plan
     from ..upscaling.report import model_names
@@ -54,9 +55,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     index = volume.dimensions[across] // 2 if options.slice is None else options.slice
     if not 0 <= index < volume.dimensions[across]:
         raise InputError(f"There is no slice {index}; give one from 0 to {volume.dimensions[across] - 1}.")
-    first, last = [0, 0, 0], list(volume.dimensions)
-    first[across], last[across] = index, index + 1
-    box = (tuple(first), tuple(last))
+    box = with_along((0, 0, 0), across, index), with_along(volume.dimensions, across, index + 1)
     result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
     coarse = volume.cropped(*box)
     before_after(coarse, resampled(coarse, Grid.of(result.volume)), result.volume, options.picture, across=across)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from types import FrameType
+from typing import Any
 
 from ..errors import Cancelled, InputError
 from .exit_codes import BAD_INPUT, CANCELLED
@@ -37,16 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
 class _StopSignal:
     """Turns Ctrl+C and a polite kill into ``cancelled()``; callable, as the engine wants it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._came = False
-        self._previous = {}
+        self._previous: dict[signal.Signals, Any] = {}
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._previous[number] = signal.signal(number, self._remember)
             except ValueError:
                 break  # Python allows handlers in its main thread only
 
-    def _remember(self, number, frame) -> None:
+    def _remember(self, number: int, frame: FrameType | None) -> None:
         self._came = True
 
     def __call__(self) -> bool:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..cohort.summary import Outcome
 
 
 class NoProgress:
@@ -15,12 +19,12 @@ class NoProgress:
     def result(self, output: str, report: dict) -> None:
         """Take the whole result: where it was written, and the report."""
 
-    def file(self, number: int, total: int, outcome) -> None:
-        """Take the end of one of a cohort's volumes: a ``cohort.summary.Outcome``, ``number`` of ``total``."""
+    def file(self, number: int, total: int, outcome: Outcome) -> None:
+        """Take the end of one of a cohort's volumes: ``number`` of ``total``."""
         if outcome.state == "failed":
             print(f"superresolution: {outcome.name}: {outcome.message}\n{outcome.trace}", end="", file=sys.stderr)
 
-    def summary(self, folder: str, outcomes: list) -> None:
+    def summary(self, folder: str, outcomes: list[Outcome]) -> None:
         """Take the end of a cohort whose results are in ``folder``."""
 
     def error(self, kind: str, message: str) -> None:
@@ -31,8 +35,8 @@ class NoProgress:
 class BarProgress(NoProgress):
     """A tqdm bar with the time left, on standard error; the result in words on standard output."""
 
-    def __init__(self):
-        self._bar = None
+    def __init__(self) -> None:
+        self._bar: Any = None  # tqdm has no types
 
     def __call__(self, done: int, total: int, message: str) -> None:
         from tqdm import tqdm
@@ -58,11 +62,11 @@ class BarProgress(NoProgress):
         for warning in report["warnings"]:
             print(f"warning: {warning}")
 
-    def file(self, number: int, total: int, outcome) -> None:
+    def file(self, number: int, total: int, outcome: Outcome) -> None:
         self._close()
         super().file(number, total, outcome)
 
-    def summary(self, folder: str, outcomes: list) -> None:
+    def summary(self, folder: str, outcomes: list[Outcome]) -> None:
         from ..cohort.summary import format_summary
 
         self._close()
@@ -90,12 +94,12 @@ class JsonProgress(NoProgress):
     def result(self, output: str, report: dict) -> None:
         self._say(event="result", output=output, report=report)
 
-    def file(self, number: int, total: int, outcome) -> None:
+    def file(self, number: int, total: int, outcome: Outcome) -> None:
         words = {"name": outcome.name, "output": outcome.output, "state": outcome.state, "message": outcome.message}
         self._say(event="file", number=number, total=total, **words, report=outcome.report)
         super().file(number, total, outcome)
 
-    def summary(self, folder: str, outcomes: list) -> None:
+    def summary(self, folder: str, outcomes: list[Outcome]) -> None:
         states = [outcome.state for outcome in outcomes]
         self._say(event="summary", output=folder, **{state: states.count(state) for state in sorted(set(states))})
 
@@ -104,7 +108,7 @@ class JsonProgress(NoProgress):
         super().error(kind, message)
 
     @staticmethod
-    def _say(**event) -> None:
+    def _say(**event: object) -> None:
         print(json.dumps(event), flush=True)
 
 

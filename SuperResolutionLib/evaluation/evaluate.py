@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from ..files.reading import read_volume
+from ..geometry.ijk import with_along
 from ..geometry.volume import Volume
 from .methods import METHOD_LABELS, Upscaler, upscaled
 from .metrics import background_deviation, foreground, score
@@ -85,7 +86,8 @@ def evaluate(
         names = [str(path) for path in paths]
     methods = [method for method in METHOD_LABELS if method != "ours" or ours]
     total = len(paths) * len(degradations) * len(methods)
-    records, examples = [], []
+    records: list[dict] = []
+    examples = []
     for name, path in zip(names, paths):
         wanted = plane.get(name) if isinstance(plane, Mapping) else plane
         try:
@@ -155,9 +157,8 @@ def _example(
     middle = truth.volume.dimensions[truth.across] // 2
 
     def cut(volume: Volume) -> Volume:
-        first, last = [0, 0, 0], list(volume.dimensions)
-        first[truth.across], last[truth.across] = middle, middle + 1
-        return volume.cropped(tuple(first), tuple(last))
+        first = with_along((0, 0, 0), truth.across, middle)
+        return volume.cropped(first, with_along(volume.dimensions, truth.across, middle + 1))
 
     return Example(
         name,

@@ -17,6 +17,7 @@ from .zoom import detailed_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 
 def evaluation_figure(examples: Sequence[Example], path: os.PathLike | str) -> None:
@@ -49,7 +50,7 @@ def _largest_error(example: Example) -> float:
     return max(1.0, 100 * float(np.percentile(error, 99)) / example.truth.scale.span)
 
 
-def _draw_example(row: Sequence[Axes], example: Example, methods: Sequence[str], limit: float):
+def _draw_example(row: Sequence[Axes], example: Example, methods: Sequence[str], limit: float) -> AxesImage:
     truth, scale = example.truth.volume, example.truth.scale
     view = SliceView(truth, example.truth.across)
     window, size = (scale.low, scale.high), view.size(truth)

@@ -39,7 +39,7 @@ def upscaled(
         ours: the method "ours", see ``evaluate``.
 
     Raises:
-        ValueError: ``ours`` did not return the grid of the truth.
+        ValueError: ``ours`` did not return the grid of the truth, or is None where it is to run.
     """
     if method in INTERPOLATORS:
         result = interpolate(coarse, truth.factors, method)
@@ -47,8 +47,10 @@ def upscaled(
         result = _back_projected(truth, coarse, degradation)
     elif method == "gaussian":
         result = _best_gaussian(truth, coarse, mask)
-    else:
+    elif ours is not None:
         result = ours(coarse, truth.factors)
+    else:
+        raise ValueError(f"the method {method} was not given")
     matrix = truth.volume.ijk_to_ras
     if result.dimensions != truth.volume.dimensions or not np.allclose(result.ijk_to_ras, matrix, rtol=0, atol=1e-4):
         raise ValueError(f"the method {method} did not return the grid of the truth")
@@ -57,11 +59,11 @@ def upscaled(
 
 def _back_projected(truth: Truth, coarse: Volume, degradation: str) -> Volume:
     start = interpolate(coarse, truth.factors, "bspline")
-    images = [
+    measured, begun = (
         torch.from_numpy(truth.slices_of(volume).astype(np.float32) - np.float32(truth.zero))[:, None]
         for volume in (coarse, start)
-    ]
-    fine = back_project(*images, operator_of(degradation), truth.factor)[:, 0].numpy() + np.float32(truth.zero)
+    )
+    fine = back_project(measured, begun, operator_of(degradation), truth.factor)[:, 0].numpy() + np.float32(truth.zero)
     return replace(start, voxels=np.moveaxis(fine, 0, 2 - truth.across))
 
 

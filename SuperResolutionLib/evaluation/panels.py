@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from .zoom import Box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 BACKGROUND, TEXT, FRAME = "#121212", "#e6e6e6", "#ffcc33"
@@ -42,8 +44,8 @@ def show_slice(
     size: tuple[float, float],
     window: tuple[float, float],
     box: Box | None = None,
-    **style,
-):
+    **style: Any,
+) -> AxesImage:
     """Show an image that fills ``size`` mm, or the part of it in ``box``; return what a colour bar needs."""
     width, height = size
     left, right, top, bottom = box or (0, width, 0, height)
@@ -70,12 +72,12 @@ def mark_box(panel: Axes, box: Box) -> None:
 
 def label_edges(panel: Axes, view: SliceView) -> None:
     """Write the anatomical letters of the left and the upper edge."""
-    style = {"color": FRAME, "fontsize": 9, "transform": panel.transAxes, "fontweight": "bold"}
+    style: dict[str, Any] = {"color": FRAME, "fontsize": 9, "transform": panel.transAxes, "fontweight": "bold"}
     panel.text(0.02, 0.5, view.left, ha="left", va="center", **style)
     panel.text(0.5, 0.98, view.top, ha="center", va="top", **style)
 
 
-def style_bar(bar, label: str) -> None:
+def style_bar(bar: Colorbar, label: str) -> None:
     """Label a colour bar, in the colours of the page."""
     bar.set_label(label, color=TEXT, fontsize=9)
     bar.ax.tick_params(colors=TEXT, labelsize=8)

@@ -18,6 +18,7 @@ from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..acquisition.survey import slice_axis
 from ..errors import InputError
+from ..geometry.ijk import ijk, with_along
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.volume import AXES, Volume, refined_matrix
 from .metrics import SSIM_WINDOW
@@ -45,7 +46,7 @@ class Truth:
     @property
     def factors(self) -> tuple[int, int, int]:
         """The factor along i, j and k."""
-        return tuple(1 if axis == self.across else self.factor for axis in range(3))
+        return with_along((self.factor,) * 3, self.across, 1)
 
     @property
     def plane(self) -> str:
@@ -123,7 +124,7 @@ def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
         generator = torch.Generator().manual_seed(seed)
         coarse = add_rician_noise(coarse, NOISES[degradation] * truth.scale.span, generator)
     stored = truth.stored(coarse[:, 0].numpy() + truth.zero)
-    matrix = refined_matrix(truth.volume.ijk_to_ras, tuple(1 / factor for factor in truth.factors))
+    matrix = refined_matrix(truth.volume.ijk_to_ras, ijk(1 / factor for factor in truth.factors))
     return Volume(np.moveaxis(stored, 0, 2 - truth.across), matrix, truth.volume.modality)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InputError
+from .ijk import ijk
 from .volume import Volume, refined_matrix
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -35,11 +36,11 @@ class Grid(NamedTuple):
         first, last = box
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
-        return Grid(matrix, tuple(high - low for low, high in zip(first, last)))
+        return Grid(matrix, ijk(high - low for low, high in zip(first, last)))
 
     def refined(self, factors: tuple[int, int, int]) -> Grid:
         """Return the grid whose voxels tile the same box, ``factors`` to one along i, j and k (``refined_matrix``)."""
-        dimensions = tuple(size * factor for size, factor in zip(self.dimensions, factors))
+        dimensions = ijk(size * factor for size, factor in zip(self.dimensions, factors))
         return Grid(refined_matrix(self.ijk_to_ras, factors), dimensions)
 
     def at_spacing(self, spacing: tuple[float, float, float]) -> Grid:
@@ -48,7 +49,7 @@ class Grid(NamedTuple):
         The number of voxels is rounded, so that the box may differ by up to half a new voxel at each end.
         """
         scale = np.array(spacing) / self.spacing
-        dimensions = tuple(max(1, int(round(count / step))) for count, step in zip(self.dimensions, scale))
+        dimensions = ijk(max(1, int(round(count / step))) for count, step in zip(self.dimensions, scale))
         first = (np.array(self.dimensions) - 1) / 2 - scale * (np.array(dimensions) - 1) / 2
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ first
@@ -72,4 +73,4 @@ class Grid(NamedTuple):
         last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).clip(0, self.dimensions).astype(int)
         if (last <= first).any():
             raise InputError("The region does not touch the volume; move the region onto the image.")
-        return tuple(int(v) for v in first), tuple(int(v) for v in last)
+        return ijk(int(v) for v in first), ijk(int(v) for v in last)

@@ -5,6 +5,8 @@ Its kernels are separable and linear, so that a product with such a matrix along
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -18,7 +20,7 @@ SHORTEST_LINE = 4
 """SimpleITK refuses B-splines on shorter lines, and ITK's reads beyond them."""
 
 
-def unit_lines(count: int, ends: str) -> tuple[np.ndarray, int]:
+def unit_lines(count: int, ends: Literal["reflect", "edge"]) -> tuple[np.ndarray, int]:
     """Return one line for each of ``count`` samples, 1 there and 0 elsewhere, and how far it goes on at both ends.
 
     Lines shorter than ``SHORTEST_LINE`` go on by two samples, the others by none.

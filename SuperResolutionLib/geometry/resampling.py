@@ -42,7 +42,7 @@ def line_resamplers(old: Grid, new: Grid) -> list[slice | np.ndarray]:
     """
     steps = new.spacing / old.spacing
     firsts = np.linalg.solve(old.ijk_to_ras[:3, :3], new.ijk_to_ras[:3, 3] - old.ijk_to_ras[:3, 3])
-    resamplers = []
+    resamplers: list[slice | np.ndarray] = []
     for count, first, step, size in zip(old.dimensions, firsts, steps, new.dimensions):
         start = round(first)
         aligned = abs(step - 1) * size < 1e-4 and abs(first - start) < 1e-4
@@ -62,8 +62,8 @@ def resampled_lines(array: np.ndarray, axis: int, lines: slice | np.ndarray) -> 
     for first in range(0, len(lines), CHUNK):
         weights = lines[first : first + CHUNK]
         # A voxel depends on its neighbourhood alone: the spline's weights fall by a factor of 4 a sample.
-        near = np.flatnonzero(np.abs(weights).max(axis=0) > 1e-7)
-        near = slice(near[0], near[-1] + 1)
+        used = np.flatnonzero(np.abs(weights).max(axis=0) > 1e-7)
+        near = slice(used[0], used[-1] + 1)
         result[..., first : first + CHUNK] = array[..., near] @ weights[:, near].T
     return np.moveaxis(result, -1, axis)
 

@@ -19,6 +19,8 @@ from .receptive_field import HALOS, SLICE_HALOS
 if TYPE_CHECKING:
     import torch
 
+    from .networks.network import Network
+
 BUNDLES = Path(__file__).parent.parent / "Bundles"
 QUALITIES = ("fast", "standard", "best")
 AXES = {"slice plane": False, "through the slices": True}
@@ -51,7 +53,7 @@ class Model:
     weights: dict[str, tuple[str, str]] = field(hash=False)
     held_band: float
     through_slices: bool = False
-    loaded: torch.nn.Module | None = field(default=None, compare=False, repr=False)
+    loaded: Network | None = field(default=None, compare=False, repr=False)
 
     @property
     def has_detail(self) -> bool:
@@ -104,7 +106,7 @@ class Model:
             raise InputError(f"The model {self.name} has fidelity weights only; set detail to 0.")
         return [kind for kind, share in (("fidelity", 1 - detail), ("perceptual", detail)) if share > 0]
 
-    def load(self, detail: float) -> torch.nn.Module:
+    def load(self, detail: float) -> Network:
         """Return the network in evaluation mode, float32 on the CPU, its weights interpolated by ``detail``.
 
         0 gives the fidelity weights, 1 the perceptual ones; between them the weights are blended linearly (network
@@ -221,7 +223,7 @@ def find_model(name: str | Model, bundles: Path = BUNDLES) -> Model:
     raise InputError(f"There is no model {name}; choose one of {names}, or give a model folder.")
 
 
-def choose_model(factor: int, quality: str, models: list[Model] | None = None) -> Model:
+def choose_model(factor: float, quality: str, models: list[Model] | None = None) -> Model:
     """Return the installed model for a factor of the slice plane.
 
     That is the compact one for ``"fast"``, else the RRDB where there is one.

@@ -21,7 +21,9 @@ def fastest_precision(device: torch.device) -> torch.dtype:
         return torch.float32
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
-        convolution = torch.nn.Conv2d(64, 64, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
+        convolution = torch.nn.Conv2d(64, 64, 3, padding=1, dtype=dtype)
+        # PyTorch's own types leave memory_format out.
+        convolution = convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         image = torch.rand(1, 64, 96, 96).to(dtype).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             convolution(image)

@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from monai.data import FolderLayoutBase
 
 from ..cohort.finding import find_volumes
 from ..errors import InputError
 from ..models.bundles import find_model
+from ..models.networks import Network
 
 
-def load_network(model: os.PathLike | str, detail: float | None = None) -> torch.nn.Module:
+def load_network(model: os.PathLike | str, detail: float | None = None) -> Network:
     """Return a model's network in evaluation mode, its weights interpolated by ``detail``; see ``Model.load``.
 
     Args:

@@ -16,6 +16,7 @@ from monai.utils.enums import MetaKeys
 
 from ..errors import InputError
 from ..models.bundles import find_model
+from ..models.networks import Network
 from ..upscaling.inference import SliceInference
 from ..upscaling.request import UpscaleRequest
 from .meta_tensors import SCAN
@@ -75,7 +76,7 @@ class SlicePlaneInferer(Inferer):
             return fine
         return _on_finer_grid(fine, inputs, factor)
 
-    def _run(self, slices: torch.Tensor, network: Any, target: torch.Tensor, device: torch.device) -> None:
+    def _run(self, slices: torch.Tensor, network: Network, target: torch.Tensor, device: torch.device) -> None:
         """Write the answers to ``(N, 1, H, W)`` slices into ``target``."""
         corners = slices[..., [0, 0, -1, -1], [0, -1, 0, -1]]
         empty = float(corners.flatten()[0])
@@ -141,7 +142,7 @@ class UpscaleInferer(Inferer):
         self.model = find_model(str(model))
         self.request = UpscaleRequest(factor=factor, detail=detail, device=str(device), **options)
 
-    def __call__(self, inputs: torch.Tensor, network: torch.nn.Module) -> torch.Tensor:  # type: ignore[override]
+    def __call__(self, inputs: torch.Tensor, network: Network) -> torch.Tensor:  # type: ignore[override]
         """Return the batch of finer volumes, each with the meta data that ``Upscale`` gives it.
 
         Args:

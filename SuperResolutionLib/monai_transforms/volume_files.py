@@ -66,6 +66,7 @@ class VolumeWriter(ImageWriter):
     """
 
     def __init__(self, output_dtype: np.dtype | type | None = None, scale: int | None = None, **kwargs: Any):
+        # MONAI's own has no types, and mypy's list of such libraries does not reach super().
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         if scale is not None:
             raise InputError("VolumeWriter keeps the image's values; leave out scale.")

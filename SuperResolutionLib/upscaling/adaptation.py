@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from ..acquisition.slice_profile import thick_slices
-from ..models.networks import ThroughPlaneNet, fine_rows
+from ..models.networks import Network, fine_rows
 
 STEPS = 300
 BATCH = 8
@@ -23,7 +23,7 @@ CONTENT = 0.25
 
 
 def adapt(
-    network: ThroughPlaneNet,
+    network: Network,
     slices: np.ndarray,
     spacings: tuple[float, float],
     thickness: float,
@@ -31,7 +31,7 @@ def adapt(
     progress: Callable[[int, int, str], None],
     stop_if_cancelled: Callable[[], None],
     steps: int = STEPS,
-) -> ThroughPlaneNet:
+) -> Network:
     """Return a copy of ``network`` that was trained on with what the slices themselves show.
 
     A slice made thick along one of its own axes is what a reformat through thick slices looks like, with the truth at
@@ -39,6 +39,7 @@ def adapt(
     for MRI using deep learning"), here from weights that know many scans. The same slices give the same weights.
 
     Args:
+        network: a ``ThroughPlaneNet``.
         slices: ``(K, H, W)`` float32, normalised.
         spacings: distance of the slices, in pixels along H and along W.
         thickness: FWHM of the slice profile, as a share of that distance.
@@ -48,7 +49,9 @@ def adapt(
     content = slices.std(axis=(1, 2))
     images = torch.from_numpy(np.ascontiguousarray(slices[content > CONTENT * content.max()]))
     random = np.random.default_rng(0)
-    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last).requires_grad_(True)
+    # PyTorch's own types leave memory_format out.
+    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.requires_grad_(True)
     optimiser = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
     message = "Adapting to this scan"
     progress(0, steps, message)

@@ -43,6 +43,7 @@ def upscale_file(
 
     Raises:
         InputError, Cancelled: as ``upscale``, ``read_volume`` and ``write_volume`` do; no file has changed.
+        ValueError: ``uncertainty`` is given and ``request.uncertainty`` does not ask for it.
     """
     outputs = [path for path in (output, added, uncertainty) if path]
     for path in outputs:
@@ -60,6 +61,8 @@ def upscale_file(
     if added:
         write_volume(added_to_interpolation(volume, result.volume), added, compressed)
     if uncertainty:
+        if result.uncertainty is None:
+            raise ValueError("the request did not ask for the uncertainty that is to be written")
         write_volume(result.uncertainty, uncertainty, compressed)
     write_volume(result.volume, output, compressed)
     files = {"input": str(source), "output": str(output), "output_bytes": Path(output).stat().st_size}

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
+from ..geometry.ijk import with_along
 from ..geometry.intensity import as_scalar_type
 from ..geometry.resampling import line_resamplers, resampled_lines
 from ..geometry.volume import Volume
@@ -145,7 +146,8 @@ class MakeNewSlices:
         """Return the distance of the slices in pixels along their two dimensions, within what the network knows."""
         pixels = [float(grid.spacing[axis]) for axis in (2, 1, 0) if axis != self.slice_axis]
         distance = float(grid.spacing[self.slice_axis])
-        return tuple(min(max(distance / pixel, SMALLEST_SPACING), float(self.model.factor)) for pixel in pixels)
+        along_h, along_w = (min(max(distance / pixel, SMALLEST_SPACING), float(self.model.factor)) for pixel in pixels)
+        return along_h, along_w
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,4 @@ class _Rows:
         matrix[:3, 3] += matrix[:3, axis] * self.places[0]
         if len(self.places) > 1:
             matrix[:3, axis] *= self.places[1] - self.places[0]
-        dimensions = list(source.dimensions)
-        dimensions[axis] = len(self.places)
-        return Grid(matrix, tuple(dimensions))
+        return Grid(matrix, with_along(source.dimensions, axis, len(self.places)))

@@ -9,6 +9,8 @@ import numpy as np
 from ..acquisition.survey import Survey
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
+from ..geometry.ijk import ijk
+from ..models.bundles import Model
 from .request import UpscaleRequest
 from .wish import Wish
 
@@ -46,7 +48,7 @@ def places_for(survey: Survey, wish: Wish, request: UpscaleRequest) -> Places:
     grid = _result_grid(whole.cropped(box), wish)
     plane_box, plane_grid = box, grid
     if wish.through is not None:
-        plane_box = _with_surroundings(box, whole, across, wish)
+        plane_box = _with_surroundings(box, whole, across, wish.through, 1 if wish.plane is None else wish.plane.factor)
         plane_grid = _result_grid(whole.cropped(plane_box), wish.with_slices_kept(across, survey.spacing[across]))
     source = survey.band.dimensions if wish.from_band else whole.dimensions
     halo = 0 if wish.plane is None else wish.plane.halo
@@ -63,7 +65,7 @@ def _wanted_box(grid: Grid, request: UpscaleRequest) -> Box:
         size = " x ".join(map(str, grid.dimensions))
         raise InputError(f"There is no box from index {first} to {last}; choose one within {size} voxels.")
     if request.region is None:
-        return tuple(first), tuple(last)
+        return ijk(first), ijk(last)
     if request.box is not None:
         raise InputError("Give either a region in mm or a box of indices, not both.")
     if len(request.region) != 6 or not np.isfinite(request.region).all():
@@ -71,15 +73,14 @@ def _wanted_box(grid: Grid, request: UpscaleRequest) -> Box:
     return grid.box_of_region(request.region)
 
 
-def _with_surroundings(box: Box, grid: Grid, slice_axis: int, wish: Wish) -> Box:
-    """Return ``box`` with the voxels around it that the network through the slices looks at."""
+def _with_surroundings(box: Box, grid: Grid, slice_axis: int, through: Model, finer: int) -> Box:
+    """Return ``box`` with the voxels around it that ``through`` looks at in a slice plane ``finer`` times as fine."""
     first, last = [], []
     for axis, (low, high, size) in enumerate(zip(*box, grid.dimensions)):
-        finer = 1 if wish.plane is None else wish.plane.factor
-        margin = wish.through.slice_halo if axis == slice_axis else -(-wish.through.halo // finer)
+        margin = through.slice_halo if axis == slice_axis else -(-through.halo // finer)
         first.append(max(0, low - margin))
         last.append(min(size, high + margin))
-    return tuple(first), tuple(last)
+    return ijk(first), ijk(last)
 
 
 def _with_context(
@@ -96,4 +97,4 @@ def _with_context(
         margin = 0 if axis == slice_axis else halo + CONTEXT
         first.append(max(0, low * size // count - margin))
         last.append(min(size, -(-high * size // count) + margin))
-    return tuple(first), tuple(last)
+    return ijk(first), ijk(last)

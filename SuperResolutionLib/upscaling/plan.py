@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..acquisition.survey import Survey
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
+from ..geometry.ijk import ijk
 from ..geometry.volume import AXES
 from .acquired_band import TakeAcquiredBand
 from .new_slices import MakeNewSlices
@@ -58,8 +59,7 @@ class Plan:
     def finer(self) -> tuple[float, float, float]:
         """How many times finer than what the first network sees the result is, along i, j and k."""
         seen = self.survey.band.acquired_spacing if self.takes_band else self.survey.spacing
-        i, j, k = (float(old / new) for old, new in zip(seen, self.grid.spacing))
-        return i, j, k
+        return ijk(float(old / new) for old, new in zip(seen, self.grid.spacing))
 
     @property
     def result_bytes(self) -> int:

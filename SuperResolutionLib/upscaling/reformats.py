@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..models.devices import is_out_of_memory
+from ..models.networks.network import Network
 
 PIXELS_AT_ONCE = {"cpu": 2**15}
 """Pixels of a batch of reformats, by device; on a CPU the activations of larger ones fall out of its caches."""
@@ -20,7 +21,7 @@ class ReformatInference:
     """Runs a ``ThroughPlaneNet`` on both sets of reformats through a stack of slices, and averages the two.
 
     Args:
-        network: see ``networks.ThroughPlaneNet``. device, precision: as of ``inference.SliceInference``.
+        network: a ``networks.ThroughPlaneNet``. device, precision: as of ``inference.SliceInference``.
         ensemble: average the four flips of each reformat. spread: also return the SD of all answers to a voxel.
         empty: the value outside the patient where it is exactly constant, else None: rows and columns of the slices
             that hold nothing else are not computed.
@@ -30,7 +31,7 @@ class ReformatInference:
         reformats: reformats run so far. warnings: what memory forced it to change, in words.
     """
 
-    network: torch.nn.Module
+    network: Network
     device: torch.device
     precision: torch.dtype = torch.float32
     ensemble: bool = False
@@ -41,13 +42,14 @@ class ReformatInference:
     reformats: int = 0
     warnings: list[str] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._pixels_at_once = PIXELS_AT_ONCE.get(self.device.type, 2**19)
         self._place(self.device, self.precision)
 
     def _place(self, device: torch.device, precision: torch.dtype) -> None:
         self.device, self.precision = device, precision
-        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)
+        # PyTorch's own types leave memory_format out.
+        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def __call__(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
+from ..geometry.ijk import with_along
 from ..geometry.intensity import IntensityScale, as_scalar_type
 from ..geometry.resampling import line_resamplers, resampled_lines
 from ..geometry.volume import Volume
@@ -46,7 +47,7 @@ class RefineSlicePlane:
     @property
     def factors(self) -> tuple[int, int, int]:
         """The network's factor along i, j and k."""
-        return tuple(1 if axis == self.slice_axis else self.model.factor for axis in range(3))
+        return with_along((self.model.factor,) * 3, self.slice_axis, 1)
 
     @property
     def sentence(self) -> str:
@@ -136,13 +137,13 @@ class FineSlices:
                 f"The result takes {size:.1f} GB, more than the memory holds; choose a region or a smaller factor."
             ) from None
         self.slices = np.moveaxis(self.voxels, self.across, 0)
-        self.spread_slices = np.moveaxis(self.spread, self.across, 0) if step.spread else None
+        self.spread_slices = None if self.spread is None else np.moveaxis(self.spread, self.across, 0)
 
     def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
         """Take the fine slices ``(N, H, W)`` from number ``first`` on, and the ensemble's SD; both normalised."""
         chosen = slice(first, first + len(fine))
         self.slices[chosen] = self._in_type(self.scale.denormalise(self._in_plane(fine)), self.type)
-        if self.spread is not None:
+        if self.spread_slices is not None:
             self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
 
     def _in_plane(self, slices: np.ndarray) -> np.ndarray:

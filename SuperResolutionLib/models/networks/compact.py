@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import compact_halo
+from .network import Network
 
 
 class ResidualBlock(nn.Module):
@@ -22,7 +23,7 @@ class ResidualBlock(nn.Module):
         return self.second(F.leaky_relu(self.first(x), 0.2, inplace=True)).add_(x)
 
 
-class CompactNet(nn.Module):
+class CompactNet(Network):
     """Residual blocks at low resolution and one pixel shuffle: no convolution runs at high resolution.
 
     It predicts what cubic interpolation lacks. With width 64 and 6 blocks: 0.45 M parameters.

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import rrdb_halo
+from .network import Network
 
 
 class DenseBlock(nn.Module):
@@ -45,7 +46,7 @@ class ResidualInResidualDenseBlock(nn.Module):
         return torch.add(x, self.blocks(x), alpha=0.2)
 
 
-class RRDBNet(nn.Module):
+class RRDBNet(Network):
     """The SRGAN-D generator, with the switches that its successors and ESRGAN differ by.
 
     Args:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import through_plane_halo, through_plane_slice_halo
+from .network import Network
 
 
 class ConditionedBlock(nn.Module):
@@ -30,7 +31,7 @@ class ConditionedBlock(nn.Module):
         return self.second(F.leaky_relu(features, 0.2, inplace=True)).add_(x)
 
 
-class ThroughPlaneNet(nn.Module):
+class ThroughPlaneNet(Network):
     """Refines reformats through thick slices along the slice axis, by any real factor, with one set of weights.
 
     Reformats stay at their coarse rows until the end; there, weights that a small network computes from where a fine
@@ -51,11 +52,10 @@ class ThroughPlaneNet(nn.Module):
         self.head = nn.Conv2d(1, width, 3, padding=1)
         self.body = nn.ModuleList([ConditionedBlock(width, self.CONDITION) for _ in range(blocks)])
         self.tail = nn.Conv2d(width, width, 3, padding=1)
-        self.row_weights = nn.Sequential(
-            nn.Linear(4, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, width)
-        )
+        *hidden, last = nn.Linear(4, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, width)
+        self.row_weights = nn.Sequential(*hidden, last)
         with torch.no_grad():
-            self.row_weights[-1].weight.mul_(0.1)  # training starts near the cubic interpolation
+            last.weight.mul_(0.1)  # training starts near the cubic interpolation
 
     @property
     def halo(self) -> int:

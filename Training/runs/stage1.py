@@ -18,7 +18,7 @@ class FidelityUpdate:
     The trainer's ``loss_function`` must be a ``terms.ImageTerms``.
 
     Args:
-        loss: the weights of the terms, as ``schedules.Phases`` takes them. L1 learns faster; its optimum is the median
+        loss: the weights of the terms, as ``phases.Phases`` takes them. L1 learns faster; its optimum is the median
             of what is likely, and PSNR asks for the mean, which a last phase of MSE learns (Lim et al. 2017 compare
             the two).
         iterations: of the whole run.

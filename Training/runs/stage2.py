@@ -8,8 +8,8 @@ import torch
 from monai.engines import AdversarialTrainer
 
 from Training.data.phases import Phases
+from Training.losses.adversarial import AdversarialLoss, feature_matching
 from Training.losses.critic_view import CriticView
-from Training.losses.losses import AdversarialLoss, feature_matching
 from Training.losses.terms import IMAGE_TERMS, check_terms, weighted_sum
 from Training.runs.steps import WeightAverage, descend, mixed_precision
 
@@ -23,7 +23,7 @@ class AdversarialUpdate:
     images are the fine ones. The trainer's ``recon_loss_function`` must be a ``terms.ImageTerms``.
 
     Args:
-        loss: the weights of the terms, as ``schedules.Phases`` takes them.
+        loss: the weights of the terms, as ``phases.Phases`` takes them.
         adversarial: what generator and discriminator minimise.
         iterations: of the whole run.
         learning_rate: of both optimisers, a function of the iteration.

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.utils.data import default_collate
 
 from Training.data.labelled_patches import TASKS, LabelledPatches
-from Training.losses.perceptual import VGG19
+from Training.losses.vgg19 import VGG19
 from Training.runs.steps import descend, mixed_precision
 
 

@@ -7,7 +7,8 @@ from torch.utils.data import default_collate
 from training_log import log_of
 
 from Training.data.labelled_patches import TASKS, LabelledPatches
-from Training.losses.perceptual import VGG19, PerceptualLoss
+from Training.losses.perceptual import PerceptualLoss
+from Training.losses.vgg19 import VGG19
 from Training.runs.checkpoints import read_checkpoint
 from Training.runs.vgg19 import Classifier, TaskAccuracy
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "evaluate": "--data --model --out --threads",
     "inference": "--model --input --output --threads",
 }
+TRAININGS = ("stage1", "stage2", "vgg19")
+"""Those whose configurations follow base.yaml."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -36,8 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m Training", description="Train, evaluate and apply networks.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command, options in COMMANDS.items():
-        config = CONFIGS / f"{command}.yaml"
-        sub = commands.add_parser(command, help=f"run {config.name}", argument_default=argparse.SUPPRESS)
+        sub = commands.add_parser(command, help=f"run {command}.yaml", argument_default=argparse.SUPPRESS)
         for option in options.split():
             key, text = OPTIONS[option]
             sub.add_argument(option, dest=key, type=DefaultParseValue, help=text)
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             sub.add_argument(option, action="append", default=[], metavar=metavar, help=text)
     overrides = vars(parser.parse_args(arguments))
-    files = [str(CONFIGS / f"{overrides.pop('command')}.yaml"), *overrides.pop("config")]
+    command = overrides.pop("command")
+    own = [f"{name}.yaml" for name in (("base", command) if command in TRAININGS else (command,))]
+    files = [*(str(CONFIGS / name) for name in own), *overrides.pop("config")]
     for assignment in overrides.pop("set"):
         key, _, value = assignment.partition("=")
         overrides[key] = DefaultParseValue(value)

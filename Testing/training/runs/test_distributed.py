@@ -20,7 +20,9 @@ def two_processes(monai_bundle, tiny_stage1, tiny_stage2, tmp_path_factory):
 def start(monai_bundle, runs, folder):
     """Run stages side by side, each by two processes into its own folder."""
     processes = [
-        monai_bundle([f"{stage}.yaml", "multi_gpu.yaml"], {**settings, "out": str(folder / name)}, processes=2)
+        monai_bundle(
+            ["base.yaml", f"{stage}.yaml", "multi_gpu.yaml"], {**settings, "out": str(folder / name)}, processes=2
+        )
         for name, (stage, settings) in runs.items()
     ]
     for process in processes:

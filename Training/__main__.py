@@ -29,7 +29,12 @@ COMMANDS = {
     "evaluate": "--data --model --out --threads",
     "inference": "--model --input --output --threads",
 }
-BASES = {"inference": ["inference.json"]}
+BASES = {
+    "inference": ["inference.json"],
+    "stage1": ["base.yaml"],
+    "stage2": ["base.yaml"],
+    "vgg19": ["base.yaml"],
+}
 """What a command's own file is laid over."""
 
 
@@ -38,8 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m Training", description="Train, evaluate and apply networks.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command, options in COMMANDS.items():
-        config = CONFIGS / f"{command}.yaml"
-        sub = commands.add_parser(command, help=f"run {config.name}", argument_default=argparse.SUPPRESS)
+        sub = commands.add_parser(command, help=f"run {command}.yaml", argument_default=argparse.SUPPRESS)
         for option in options.split():
             key, text = OPTIONS[option]
             sub.add_argument(option, dest=key, type=DefaultParseValue, help=text)

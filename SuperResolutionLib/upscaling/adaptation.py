@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..acquisition.slice_profile import thick_slices
-from ..models.networks import Network, fine_rows
+from ..acquisition.thick_patches import draw_patch, flipped_alike, slices_within
+from ..models.networks import fine_rows
 
 STEPS = 300
 BATCH = 8
-AREA = 1024
-MOST_SLICES = 32
 LEARNING_RATE = 5e-4
 CONTENT = 0.25
 """A slice has content where its SD is above this share of the greatest."""
@@ -76,14 +74,8 @@ def _pair(
     images: torch.Tensor, spacing: float, thickness: float, random: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a thick and a thin patch, ``(K, W)`` and ``(fine_rows(K, spacing), W)``, of ``images`` ``(N, H, W)``."""
-    height, width = images.shape[1:]
-    slices = max(2, min(MOST_SLICES, int((height - 1) / spacing)))
+    height = images.shape[1]
+    slices = max(2, slices_within(height, spacing))
     rows = min(height, fine_rows(slices, spacing))
-    columns = min(width, AREA // slices)
-    image = images[random.integers(len(images))]
-    top, left = int(random.integers(height - rows + 1)), int(random.integers(width - columns + 1))
-    strip = image[:, left : left + columns]
-    fine = strip[top : top + rows]
-    coarse = thick_slices(strip, top, rows, slices, spacing, thickness)
-    flips = [axis for axis in (0, 1) if random.integers(2)]
-    return coarse.flip(flips), fine.flip(flips)
+    patch = draw_patch(images[random.integers(len(images))], rows, slices, random)
+    return flipped_alike(patch.thick(slices, spacing, thickness), patch.thin, random)

@@ -65,6 +65,22 @@ def tiny_stage2(tiny, fidelity_run):
 
 
 @pytest.fixture(scope="session")
+def tiny_vgg19(data):
+    """The same for the perceptual network."""
+    return {
+        "dataset_dir": str(data),
+        "datalist": str(data / "datalist.json"),
+        "iterations": 60,
+        "every": 20,
+        "batch": 16,
+        "patch": 48,
+        "width": 4,
+        "tasks": ["degradation"],
+        "threads": 1,
+    }
+
+
+@pytest.fixture(scope="session")
 def train():
     """``train("stage1", settings, out, files that override)`` runs ``python -m Training`` in this process."""
     from Training.__main__ import main
@@ -86,7 +102,7 @@ def fidelity_run(train, tiny_stage1, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def monai_bundle(repository):
-    """``monai_bundle(["stage1.yaml", ...], settings, processes=1)`` starts ``python -m monai.bundle run``."""
+    """``monai_bundle(["base.yaml", ...], settings, processes=1)`` starts ``python -m monai.bundle run``."""
 
     def start(files, settings, processes=1):
         launcher = ["torch.distributed.run", "--standalone", f"--nproc_per_node={processes}", "-m", "monai.bundle"]

@@ -1,5 +1,6 @@
 """Each configuration runs by ``python -m monai.bundle run`` and by the short command, and is a bundle of MONAI's."""
 
+import itertools
 import json
 
 import pytest
@@ -10,7 +11,7 @@ from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.models.networks import NETWORKS
 from SuperResolutionLib.version import VERSION
 from Training.__main__ import main
-from Training.losses.perceptual import VGG19
+from Training.losses.vgg19 import VGG19
 from Training.runs.checkpoints import read_checkpoint
 
 # stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
@@ -138,7 +139,8 @@ def test_the_papers_settings_are_those_of_the_paper(configs):
 @pytest.mark.parametrize("stage", ["stage1", "stage2"])
 def test_both_stages_have_what_monai_requires_of_a_training(configs, stage, tiny_stage1, tiny_stage2, tmp_path):
     settings = {**(tiny_stage1 if stage == "stage1" else tiny_stage2), "out": str(tmp_path)}
-    workflow = ConfigWorkflow(str(configs / f"{stage}.yaml"), workflow_type="train", logging_file=False, **settings)
+    files = [str(configs / f"{name}.yaml") for name in ("base", stage)]
+    workflow = ConfigWorkflow(files, workflow_type="train", logging_file=False, **settings)
     workflow.initialize()
     assert workflow.check_properties() == []
 
@@ -151,8 +153,14 @@ def test_inference_has_what_monai_requires_of_one(configs, data, tmp_path):
     assert workflow.check_properties() == []
 
 
+def test_what_the_trainings_have_in_common_is_said_once(configs):
+    files = [settings_of(configs / f"{name}.yaml") for name in ("base", "stage1", "stage2", "vgg19")]
+    for one, other in itertools.combinations(files, 2):
+        assert [key for key in one if key in other and one[key] == other[key]] == []
+
+
 def test_overrides_name_only_what_a_stage_has(configs):
-    known = settings_of(configs / "stage1.yaml", configs / "stage2.yaml")
+    known = settings_of(*(configs / f"{name}.yaml" for name in ("base", "stage1", "stage2")))
     for file in OVERRIDES:
         unknown = {key for key in settings_of(configs / f"{file}.yaml") if "#" not in key} - set(known)
         assert unknown <= {"device_ids", "finalize"}, file

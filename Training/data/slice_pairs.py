@@ -4,7 +4,7 @@ For training, whole slices are degraded once, by the preset's slice transforms, 
 matching places: a k-space crop of a patch would wrap at the patch's borders, which no scanner does. The preset's patch
 transforms (noise, flips, brightness) are drawn anew for every patch.
 
-The volumes are those of a data list (``data.lists``).
+The volumes are those of a data list (``lists.py``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Pairs of reformats through thin and through thick slices, made of single sharp slices.
 
-Within a slice a scan is sharp in two directions. Made thick along one of them by a slice profile, it becomes what a
-reformat through thick slices would be, with its truth at hand (Zhao et al. 2021, "SMORE"): so 2-D scans teach, too.
-The data list is that of ``slice_pairs``.
+How a slice becomes such a pair is said in ``SuperResolutionLib.acquisition.thick_patches``. The data list is that of
+``slice_pairs``.
 """
 
 from __future__ import annotations
@@ -17,11 +16,9 @@ from torch.utils.data import Dataset
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
 from SuperResolutionLib.acquisition.slice_profile import PROFILES, thick_slices
+from SuperResolutionLib.acquisition.thick_patches import AREA, draw_patch, flipped_alike, slices_within
 from SuperResolutionLib.models.networks import fine_rows
 from Training.data.slice_pairs import EMPTY_PATCH, ENDLESS, SMALLEST_SHRINK, TRIES, read_planes
-
-MOST_SLICES = 32
-AREA = 1024
 
 
 class ThroughPlanePairs(Dataset):
@@ -75,28 +72,23 @@ class ThroughPlanePairs(Dataset):
         spacing, thickness = self._conditions(index // self.batch)
         random = np.random.default_rng((self.seed, index))
         stack, offset = self.stacks[random.choice(len(self.stacks), p=self._chances)]
-        slices = min(MOST_SLICES, int((self.rows - 1) / spacing))
-        width = AREA // slices
+        slices = slices_within(self.rows, spacing)
         rows = fine_rows(slices, spacing)
         profile = list(PROFILES)[random.integers(len(PROFILES))]
         for _ in range(TRIES):
             image = stack[random.integers(len(stack)), 0]
-            image = image.T if random.integers(2) else image
-            across = min(width, image.shape[1])
-            top, left = (int(random.integers(n)) for n in (image.shape[0] - rows + 1, image.shape[1] - across + 1))
-            strip = image[:, left : left + across].float()
-            fine = strip[top : top + rows]
-            if fine.std() > EMPTY_PATCH:
+            patch = draw_patch(image.T if random.integers(2) else image, rows, slices, random)
+            if patch.thin.std() > EMPTY_PATCH:
                 break
-        coarse = thick_slices(strip, top, rows, slices, spacing, thickness, profile)
+        coarse, fine = patch.thick(slices, spacing, thickness, profile), patch.thin
         is_noisy, share, number = random.random() < self.noisy, random.random(), int(random.integers(2**31))
         if is_noisy:
             coarse = add_rician_noise(coarse, self.noise * share, torch.Generator().manual_seed(number))
-        if across < width:
+        width = AREA // slices
+        if fine.shape[1] < width:
             coarse, fine = (torch.cat([part, part.flip(1)], 1).repeat(1, width)[:, :width] for part in (coarse, fine))
         brightness = random.uniform(0.75, 1.25)
-        flips = [axis for axis in (0, 1) if random.integers(2)]
-        image, label = (brightness * part.flip(flips)[None] + offset for part in (coarse, fine))
+        image, label = (brightness * part[None] + offset for part in flipped_alike(coarse, fine, random))
         return {"image": image, "label": label, "conditions": {"spacing": spacing, "thickness": thickness}}
 
     def _conditions(self, iteration: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What changes during a run, as functions of the iteration alone: a resumed run needs nothing but its number."""
+"""Learning rates, as functions of the iteration alone: a resumed run needs nothing but its number."""
 
 from __future__ import annotations
 

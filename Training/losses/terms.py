@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
-from Training.losses.losses import ConsistencyLoss, LatticeLoss, PixelLoss, steepness_distance
+from Training.losses.consistency import ConsistencyLoss
+from Training.losses.lattice import LatticeLoss
 from Training.losses.perceptual import PerceptualLoss
+from Training.losses.pixel import PixelLoss
+from Training.losses.steepness import steepness_distance
 
 PIXEL_TERMS = ("l1", "mse", "charbonnier")
 IMAGE_TERMS = (*PIXEL_TERMS, "consistency", "lattice", "steepness", "perceptual")
@@ -20,7 +23,7 @@ class ImageTerms:
     Args:
         factor: fine voxels to a coarse one.
         device: where the images will be.
-        held_band: of "consistency"; see ``losses.ConsistencyLoss``.
+        held_band: of "consistency"; see ``consistency.ConsistencyLoss``.
         perceptual_weights, perceptual_layers: the VGG19 of "perceptual"; see ``perceptual.PerceptualLoss``.
     """
 

@@ -22,7 +22,9 @@ import torch
 from SuperResolutionLib.evaluation.metrics import foreground, psnr
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.interpolation import back_project, refine
-from Training.degradation.learned.estimator import LearnedDegradation, learn_degradation, read_sharp_slices, read_slices
+from Training.degradation.learned.blur_and_noise import LearnedDegradation
+from Training.degradation.learned.estimator import learn_degradation
+from Training.degradation.learned.slices import read_sharp_slices, read_slices
 from Training.degradation.learned.validate import Family, hidden_degradation, hidden_pair
 from Training.runs.checkpoints import build_network, read_start
 

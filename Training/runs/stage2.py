@@ -8,8 +8,8 @@ import torch
 from monai.engines import AdversarialTrainer
 
 from Training.data.phases import Phases
+from Training.losses.adversarial import AdversarialLoss, feature_matching
 from Training.losses.critic_view import CriticView
-from Training.losses.losses import AdversarialLoss, feature_matching
 from Training.losses.terms import IMAGE_TERMS, check_terms, weighted_sum
 from Training.runs.steps import WeightAverage, descend, mixed_precision
 

@@ -10,17 +10,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import ignite.distributed as idist
 import safetensors.torch
 import torch
-from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import default_collate
 
 from Training.data.labelled_patches import TASKS, LabelledPatches
-from Training.losses.perceptual import VGG19
+from Training.losses.vgg19 import VGG19
 from Training.runs.steps import descend, mixed_precision
 
 
@@ -45,6 +43,13 @@ class Classifier(nn.Module):
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         features = F.relu(self.network(image)).mean(dim=(-2, -1))
         return {task: head(features) for task, head in self.heads.items()}
+
+    def write_vgg19(self, path: os.PathLike | str) -> None:
+        """Write the VGG19 in float16, with batch normalisation folded into it, as safetensors: whole or not at all."""
+        state = self.eval().network.folded().state_dict()
+        partial = Path(path).with_suffix(".partial")
+        safetensors.torch.save_file({key: value.half().contiguous().cpu() for key, value in state.items()}, partial)
+        os.replace(partial, path)
 
 
 class TaskUpdate:
@@ -97,30 +102,6 @@ class TaskAccuracy:
         """Return a few of the patches, side by side."""
         images = [self.patches[number]["image"] for number in range(8)]
         return {"patches": torch.cat(images, dim=-1).clamp(0, 1)}
-
-
-class FoldedWeights:
-    """An ignite handler that writes a finished run's VGG19 in float16, with batch normalisation folded into it.
-
-    Args:
-        path: a safetensors file. classifier: the network, bare.
-    """
-
-    def __init__(self, path: os.PathLike | str, classifier: Classifier):
-        self.path, self.classifier = Path(path), classifier
-
-    def attach(self, engine: Engine) -> None:
-        """Make ``engine`` write when it has completed its run."""
-        engine.add_event_handler(Events.COMPLETED, self.write)
-
-    def write(self, engine: Engine) -> None:
-        """Write the file; it appears under its name only when whole."""
-        if idist.get_rank() > 0:
-            return
-        state = self.classifier.eval().network.folded().state_dict()
-        partial = self.path.with_suffix(".partial")
-        safetensors.torch.save_file({key: value.half().contiguous().cpu() for key, value in state.items()}, partial)
-        os.replace(partial, self.path)
 
 
 def _of(task: str, labels: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from monai.data.utils import collate_meta_tensor
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.geometry.volume import refined_matrix
 from SuperResolutionLib.models.bundles import find_model
-from SuperResolutionLib.models.networks.__init__ import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS
 from SuperResolutionLib.monai_transforms import SlicePlaneInferer, Upscale, UpscaleInferer, load_network
 
 

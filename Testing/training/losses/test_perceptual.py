@@ -1,10 +1,11 @@
-"""The perceptual network is VGG19, and the loss is a distance of its features."""
+"""The perceptual loss is a distance of VGG19's features."""
 
 import pytest
 import safetensors.torch
 import torch
 
-from Training.losses.perceptual import VGG19, PerceptualLoss
+from Training.losses.perceptual import PerceptualLoss
+from Training.losses.vgg19 import VGG19
 
 
 @pytest.fixture
@@ -13,26 +14,6 @@ def weights(tmp_path):
     path = tmp_path / "vgg.safetensors"
     safetensors.torch.save_file(VGG19(4).state_dict(), path)
     return path
-
-
-def test_the_network_has_the_sixteen_convolutions_of_vgg19():
-    with torch.device("meta"):
-        network = VGG19(64, 3)
-    sizes = [layer.out_channels for layer in network.layers if isinstance(layer, torch.nn.Conv2d)]
-    assert sizes == [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8
-    assert sum(parameter.numel() for parameter in network.parameters()) == 20_024_384  # torchvision's vgg19.features
-    assert isinstance(network.layers[-1], torch.nn.Conv2d)
-
-
-def test_folding_takes_batch_normalisation_out_and_keeps_the_function():
-    torch.manual_seed(0)
-    network, image = VGG19(4, batch_norm=True), torch.rand(4, 1, 48, 48)
-    for _ in range(50):
-        network(image)
-    folded = network.eval().folded()
-    assert not [layer for layer in folded.layers if isinstance(layer, torch.nn.BatchNorm2d)]
-    assert network(image).std() > 0.1
-    torch.testing.assert_close(folded(image), network(image), atol=1e-4, rtol=1e-4)
 
 
 def test_the_loss_is_zero_for_the_truth_and_lets_gradients_through(weights):

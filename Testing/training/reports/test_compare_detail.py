@@ -10,7 +10,7 @@ import torch
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import CompactNet
-from Training.losses.perceptual import VGG19
+from Training.losses.vgg19 import VGG19
 from Training.reports.compare_detail import main, table
 from Training.reports.export_bundle import add_perceptual, export_bundle
 

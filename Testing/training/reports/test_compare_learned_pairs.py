@@ -8,8 +8,8 @@ import torch
 
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
-from Training.degradation.learned import estimator as learned_degradation
-from Training.degradation.learned.estimator import LearnedDegradation
+from Training.degradation.learned import patches
+from Training.degradation.learned.blur_and_noise import LearnedDegradation
 from Training.degradation.learned.validate import Family, hidden_degradation, hidden_pair
 from Training.reports import compare_learned_pairs
 from Training.reports.compare_learned_pairs import SCANS, by_network, main
@@ -28,7 +28,7 @@ def scans(tmp_path, monkeypatch):
         write_volume(Volume(voxels.astype(np.int16), np.diag([1, 1, 3, 1.0])), tmp_path / folder / f"{name}.nii.gz")
     family = Family("T1", "hidden.nii.gz", ("sharp.nii.gz",))
     monkeypatch.setitem(compare_learned_pairs.SCANS, "flair", (family, ("gaussian", 1.6, 1.0, 0.03)))
-    monkeypatch.setattr(learned_degradation, "PATCHES", 100)
+    monkeypatch.setattr(patches, "PATCHES", 100)
     return tmp_path
 
 

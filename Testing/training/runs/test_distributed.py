@@ -1,5 +1,11 @@
 """Several processes with a divided batch learn what one process learns."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import ignite.distributed as idist
 import pytest
 import torch
@@ -17,10 +23,32 @@ def two_processes(monai_bundle, tiny_stage1, tiny_stage2, tmp_path_factory):
     return folder
 
 
+THREADS = """
+import json, os, sys
+from Training.__main__ import main
+from Training.runs import processes
+
+def threads():
+    return [open(f"/proc/self/task/{number}/comm").read().strip() for number in os.listdir("/proc/self/task")]
+
+def leave(trainer, leave=processes.leave_processes):
+    seen = [threads()]
+    leave(trainer)
+    seen.append(threads())
+    with open(sys.argv[1], "w") as file:
+        json.dump(seen, file)
+
+processes.leave_processes = leave
+main(sys.argv[2:])
+"""
+
+
 def start(monai_bundle, runs, folder):
     """Run stages side by side, each by two processes into its own folder."""
     processes = [
-        monai_bundle([f"{stage}.yaml", "multi_gpu.yaml"], {**settings, "out": str(folder / name)}, processes=2)
+        monai_bundle(
+            ["base.yaml", f"{stage}.yaml", "multi_gpu.yaml"], {**settings, "out": str(folder / name)}, processes=2
+        )
         for name, (stage, settings) in runs.items()
     ]
     for process in processes:
@@ -62,6 +90,24 @@ def test_two_processes_train_stage_2_each_with_its_own_random_state(two_processe
     assert len(state["random"]) == 2
     assert not torch.equal(state["random"][0]["cpu"], state["random"][1]["cpu"])
     assert {"adversarial", "discriminator"} <= set(log_of(two_processes / "stage2")[-1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are seen in Linux's /proc alone")
+@pytest.mark.parametrize("stage", ["stage1", "stage2"])
+def test_a_process_that_leaves_has_no_thread_left_that_could_abort_it(stage, request, repository, tmp_path):
+    settings = {**request.getfixturevalue(f"tiny_{stage}"), "iterations": 1}
+    (tmp_path / "threads.py").write_text(THREADS)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=1", str(tmp_path / "threads.py")]
+    files = [f"--config={repository / 'Training' / 'configs' / 'multi_gpu.yaml'}"]
+    arguments = [stage, "--out", str(tmp_path), *files, *(f"--set={key}={value}" for key, value in settings.items())]
+    subprocess.run(
+        [sys.executable, *launcher, str(tmp_path / "threads.json"), *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)},
+        check=True,
+    )
+    before, after = json.loads((tmp_path / "threads.json").read_text())
+    assert [name for name in before if "gloo" in name]
+    assert [name for name in after if "gloo" in name] == []
 
 
 def test_the_processes_share_out_every_batch(monkeypatch):

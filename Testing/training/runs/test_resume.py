@@ -51,13 +51,13 @@ def assert_equal_states(first, second, where=""):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("stage", ["stage1", "stage2"])
+@pytest.mark.parametrize("stage", ["stage1", "stage2", "vgg19"])
 def test_a_run_killed_while_training_ends_with_the_weights_of_an_unbroken_one(
-    stage, train, tiny_stage1, tiny_stage2, monai_bundle, tmp_path
+    stage, train, request, monai_bundle, tmp_path
 ):
-    settings = {**(tiny_stage1 if stage == "stage1" else tiny_stage2), **LONG}
+    settings = {**request.getfixturevalue(f"tiny_{stage}"), **LONG}
     broken, whole = tmp_path / "broken", tmp_path / "whole"
-    process = monai_bundle([f"{stage}.yaml"], {**settings, "out": str(broken)})
+    process = monai_bundle(["base.yaml", f"{stage}.yaml"], {**settings, "out": str(broken)})
     wait_until(lambda: len(lines_of(broken)) >= 2, process)
     kill(process)
     assert 8 <= read_checkpoint(broken / "checkpoint.pt")["iteration"] < 48
@@ -71,6 +71,8 @@ def test_a_run_killed_while_training_ends_with_the_weights_of_an_unbroken_one(
     for record in last:
         del record["seconds_left"]
     assert last[0] == last[1]
+    weights = [[path.read_bytes() for path in folder.glob("*.safetensors")] for folder in (broken, whole)]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -85,7 +87,7 @@ def test_a_run_killed_while_writing_a_checkpoint_goes_on_from_the_one_before(
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
-    process = monai_bundle(["stage1.yaml"], settings)
+    process = monai_bundle(["base.yaml", "stage1.yaml"], settings)
 
     def has_begun_to_write():
         try:

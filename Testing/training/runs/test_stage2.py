@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from training_log import log_of
 
 from SuperResolutionLib.models.networks import CompactNet
+from Training.losses.adversarial import AdversarialLoss
 from Training.losses.critic_view import CriticView
 from Training.losses.discriminators import PatchDiscriminator
-from Training.losses.losses import AdversarialLoss
-from Training.losses.perceptual import VGG19
 from Training.losses.terms import ImageTerms
+from Training.losses.vgg19 import VGG19
 from Training.runs.checkpoints import read_checkpoint
 from Training.runs.stage2 import AdversarialUpdate
 from Training.runs.steps import WeightAverage

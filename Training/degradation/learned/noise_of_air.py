@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from Training.degradation.learned.blur_and_noise import LearnedDegradation
+
 BLOCK = 4  # voxels
 LEAST_SHARE = 0.03  # of all blocks
 STARTS = 0.05, 0.15, 0.3  # shares of the blocks that are fainter than where the search for air begins
+STEPS = 4  # towards the noise to add
 
 
 def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
@@ -38,6 +43,35 @@ def noise_of_air(stacks: Sequence[torch.Tensor]) -> float | None:
         excess = 2 - fourth / second**2
         if len(air) > largest and abs(excess) <= 0.5:
             largest, level = len(air), float((second * (1 - excess.clamp(min=0).sqrt()) / 2).sqrt())
+    return level
+
+
+def noise_to_add(
+    in_air: float, sharp: Sequence[torch.Tensor], blur: LearnedDegradation, generator: torch.Generator
+) -> float:
+    """Return the noise with which the air of degraded sharp slices, which have some, is as noisy as the scan's.
+
+    Where their air shows none, or they seem noisier than the scan, the scan's level is returned: pairs with too much
+    noise do less harm than pairs with none.
+
+    Args:
+        in_air: ``noise_of_air`` of the scan. sharp: stacks of fine slices ``(N, H, W)``, in signal units.
+        blur: what they are degraded by; its own noise is left out.
+    """
+    blurred = []
+    for stack in sharp:
+        height, width = (size // blur.factor * blur.factor for size in stack.shape[1:])
+        blurred.append(blur.operator(stack[:, None, :height, :width].clamp(min=0), blur.factor)[:, 0])
+    level = in_air
+    for _ in range(STEPS):
+        # where a background was cut out, nobody measured anything
+        made = noise_of_air([add_rician_noise(stack, level, generator) * (stack > 0) for stack in blurred])
+        if made is None:
+            return level
+        power = level**2 + in_air**2 - made**2
+        if power <= (in_air / 10) ** 2:
+            return in_air
+        level = math.sqrt(power)
     return level
 
 

@@ -19,14 +19,10 @@ import torch
 from tqdm import tqdm
 
 from SuperResolutionLib.acquisition.noise import add_rician_noise
-from Training.degradation.learned.estimator import (
-    SUPPORT,
-    LearnedDegradation,
-    gaussian_taps,
-    learn_degradation,
-    read_sharp_slices,
-    read_slices,
-)
+from Training.degradation.learned.blur_and_noise import LearnedDegradation
+from Training.degradation.learned.estimator import learn_degradation
+from Training.degradation.learned.kernels import SUPPORT, gaussian_taps
+from Training.degradation.learned.slices import read_sharp_slices, read_slices
 
 FWHM_TARGET, NOISE_TARGET = 15, 20  # percent
 

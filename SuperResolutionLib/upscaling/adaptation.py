@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from ..acquisition.thick_patches import draw_patch, flipped_alike, slices_within
-from ..models.networks import fine_rows
+from ..models.networks import Network, fine_rows
 
 STEPS = 300
 BATCH = 8

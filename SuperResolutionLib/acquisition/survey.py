@@ -100,13 +100,18 @@ def survey(volume: Volume) -> Survey:
         print(survey(read_volume("t1.nii.gz")).band.sentence())
     """
     axis = slice_axis(volume)
+    if volume.slice_axis is not None:
+        return _survey(volume, axis, "the series")
     spacing = volume.spacing
     coarsest = spacing[axis] > 1.001 * max(value for other, value in enumerate(spacing) if other != axis)
     return _survey(volume, axis, "the coarsest spacing" if coarsest else "no axis being coarser than both others")
 
 
 def slice_axis(volume: Volume) -> int:
-    """Return the axis across the slices: the coarsest one, k where it ties (to 0.1 %) or has a single voxel."""
+    """Return the axis across the slices: what the file says, else the coarsest one, k where it ties (to 0.1 %) or has a
+    single voxel."""
+    if volume.slice_axis is not None:
+        return volume.slice_axis
     spacing = volume.spacing
     if volume.dimensions[2] == 1 or spacing[2] >= max(spacing) * 0.999:
         return 2
@@ -120,7 +125,7 @@ def _survey(volume: Volume, axis: int, says: str) -> Survey:
     if not modality:
         modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
     thickness, thickness_from = volume.slice_thickness, "the file"
-    if not thickness or not is_plausible_thickness(thickness, spacing):
+    if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
     return Survey(
         volume=volume,

@@ -166,9 +166,9 @@ def _checked(path: Path, dataset: Dataset, file: BinaryIO) -> Header | None:
 def _is_of_no_images(kind: UID | None, has_series: bool) -> bool:
     """Return whether a SOP class is surely one without voxels: a standard one by its name, or a maker's own, which the
     start of a cut identifier resembles."""
-    if kind and kind.name != kind:
-        return "Image Storage" not in kind.name
-    return bool(kind) and kind.is_private and has_series
+    if not kind:
+        return False
+    return "Image Storage" not in kind.name if kind.name != kind else kind.is_private and has_series
 
 
 def _kind_of_name(path: Path) -> str:

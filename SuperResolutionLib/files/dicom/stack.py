@@ -150,11 +150,12 @@ def _check_one_orientation(frames: list[Frame], what: str) -> None:
 
 
 def _several_at_a_place(frames: list[Frame], places: np.ndarray, what: str) -> str:
-    uids = [(frame.header.get("SOPInstanceUID"), frame.number) for frame in frames]
-    for uid in uids:
-        if uids.count(uid) > 1:
-            twins = [frame for frame, other in zip(frames, uids) if other == uid]
-            return f"{what} holds one image twice ({_files(twins)}); take one of them out of the folder."
+    copies: dict[tuple, list[Frame]] = {}
+    for frame in frames:
+        copies.setdefault((frame.header.get("SOPInstanceUID"), frame.number), []).append(frame)
+    twins = next((own for own in copies.values() if len(own) > 1), None)
+    if twins is not None:
+        return f"{what} holds one image twice ({_files(twins)}); take one of them out of the folder."
     groups = [[frames[index] for index in np.flatnonzero(places == place)] for place in range(places[-1] + 1)]
     most = max(map(len, groups))
     names = list(frames[0].marks)

@@ -26,6 +26,8 @@ KINDS = {
     "sheet": ("MR", {"ImageType": ["ORIGINAL", "PRIMARY", "M", "VFRAME"]}, "VFRAME"),
     "segmentation": ("1.2.840.10008.5.1.4.1.1.66.4", {}, "DICOM SEG"),
     "dose": ("1.2.840.10008.5.1.4.1.1.481.2", {}, "RT Dose"),
+    "projection": ("1.2.840.10008.5.1.4.1.1.481.1", {}, "RT Image"),
+    "ultrasound": ("1.2.840.10008.5.1.4.1.1.6.2", {}, "Enhanced Ultrasound Volume"),
     "capture": ("1.2.840.10008.5.1.4.1.1.7", {}, "secondary capture"),
     "captures": ("1.2.840.10008.5.1.4.1.1.7.2", {}, "secondary capture"),
     "nuclear medicine": ("1.2.840.10008.5.1.4.1.1.20", {}, "Nuclear Medicine"),

@@ -22,6 +22,7 @@ class SurveyedScan:
             volume.ijk_to_ras.tobytes(),
             volume.modality,
             volume.slice_thickness,
+            volume.slice_axis,
         )
         if image != self._image:
             self._image, self._survey = image, survey(volume)

@@ -46,7 +46,9 @@ def volumeFromNode(node) -> Volume:
         raise InputError(f"{node.GetName()} holds 64-bit integers; convert it with Cast Scalar Volume first.")
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return Volume(voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node), _sliceThickness(node))
+    return Volume(
+        voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node), _sliceThickness(node), _sliceAxis(node)
+    )
 
 
 def _modality(node):
@@ -67,6 +69,11 @@ def _sliceThickness(node):
     except ValueError:
         return None
     return thickness if 0 < thickness < math.inf else None
+
+
+def _sliceAxis(node):
+    # Slicer stacks the images of a DICOM series along k.
+    return 2 if node.GetAttribute("DICOM.instanceUIDs") else None
 
 
 def regionFromRoi(roiNode, volumeNode) -> tuple[float, ...]:

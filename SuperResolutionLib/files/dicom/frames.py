@@ -65,7 +65,7 @@ class Frame:
             "b-value": self._b_value(),
             "diffusion direction": _rounded(self.first("DiffusionGradientOrientation")),
             "time point": self.first("TemporalPositionIdentifier", "TemporalPositionIndex", "FrameReferenceTime"),
-            "time in the heartbeat": self.first("TriggerTime", "NominalCardiacTriggerDelayTime"),
+            "heart phase": self.first("TriggerTime", "NominalCardiacTriggerDelayTime"),
             "image type": _words(self.first("FrameType", "ImageType"), self.first("ComplexImageComponent")),
             "inversion time": _rounded(self.first("InversionTime", "InversionTimes")),
             "flip angle": _rounded(self.first("FlipAngle")),
@@ -157,7 +157,7 @@ def _private(value: Any) -> float | None:
     """Return a private number, which is bytes where the file does not say of what kind it is."""
     if isinstance(value, bytes):
         digits = value.strip(b" \0")
-        if digits.strip(b"0123456789.\\"):
+        if not digits or digits.strip(b"0123456789.\\"):
             if len(value) not in (4, 8):
                 return None
             (value,) = struct.unpack("<f" if len(value) == 4 else "<d", value)

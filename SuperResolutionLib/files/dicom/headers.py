@@ -14,6 +14,7 @@ from ...errors import InputError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
 DICOM_SUFFIXES = (".dcm", ".ima")
 SIEMENS_B, GE_B, PHILIPS_B, UIH_B = 0x0019100C, 0x00431039, 0x20011003, 0x00651009
@@ -145,20 +146,29 @@ def _checked(path: Path, dataset: Dataset, file: BinaryIO) -> Header | None:
     start = file.read(12)
     big = syntax == _BIG_ENDIAN
     if start[:2] != (b"\x7f\xe0" if big else b"\xe0\x7f"):
-        images = kind is None or "Image Storage" in kind.name or "Rows" in dataset
-        return Header(path, dataset, flaw="is cut short") if images else None
+        if "Rows" in dataset or not _is_of_no_images(kind, "SeriesInstanceUID" in dataset):
+            return Header(path, dataset, flaw="has no voxels, as if it were cut short")
+        return None
     if start[2:4] != (b"\0\x10" if big else b"\x10\0"):
         return Header(path, dataset, flaw="holds real numbers (Float Pixel Data)")
-    voxels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
     explicit = start[4:5] == b"O" or start[4:6] == b"UN"
     (length,) = struct.unpack(">I" if big else "<I", start[8:12] if explicit else start[4:8])
+    # Of colours there are more, whose count depends on how they are packed.
+    voxels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("NumberOfFrames") or 1)
     if length == _UNDEFINED:
         return Header(path, dataset, compressed=True)
-    header = Header(path, dataset, file.tell() if explicit else file.tell() - 4)
-    bytes_of_voxels = voxels * header.frames * int(dataset.BitsAllocated) // 8
-    if file.tell() - (0 if explicit else 4) + bytes_of_voxels > os.fstat(file.fileno()).st_size:
+    offset = file.tell() - (0 if explicit else 4)
+    if offset + voxels * int(dataset.BitsAllocated) // 8 > os.fstat(file.fileno()).st_size:
         return Header(path, dataset, flaw="is cut short")
-    return Header(path, dataset) if big else header
+    return Header(path, dataset, None if big else offset)
+
+
+def _is_of_no_images(kind: UID | None, has_series: bool) -> bool:
+    """Return whether a SOP class is surely one without voxels: a standard one by its name, or a maker's own, which the
+    start of a cut identifier resembles."""
+    if not kind:
+        return False
+    return "Image Storage" not in kind.name if kind.name != kind else kind.is_private and has_series
 
 
 def _kind_of_name(path: Path) -> str:

@@ -135,8 +135,9 @@ def _check_one_orientation(frames: list[Frame], what: str) -> None:
         orientations += 1
     if orientations == 1:
         return
-    if orientations == len(frames) > 2:
-        kind = "each turned against the others (a radial stack, or projections)"
+    normals = np.array([_direction(frame)[:, 2] for frame in frames])
+    if orientations == len(frames) > 2 and np.linalg.svd(normals, compute_uv=False)[2] < 0.01:
+        kind = "turned about one axis (a radial stack, or projections)"
     else:
         kind = "planes that are not parallel (a localizer, or several stacks)"
     raise InputError(
@@ -149,11 +150,12 @@ def _check_one_orientation(frames: list[Frame], what: str) -> None:
 
 
 def _several_at_a_place(frames: list[Frame], places: np.ndarray, what: str) -> str:
-    uids = [(frame.header.get("SOPInstanceUID"), frame.number) for frame in frames]
-    for uid in uids:
-        if uids.count(uid) > 1:
-            twins = [frame for frame, other in zip(frames, uids) if other == uid]
-            return f"{what} holds one image twice ({_files(twins)}); take one of them out of the folder."
+    copies: dict[tuple, list[Frame]] = {}
+    for frame in frames:
+        copies.setdefault((frame.header.get("SOPInstanceUID"), frame.number), []).append(frame)
+    twins = next((own for own in copies.values() if len(own) > 1), None)
+    if twins is not None:
+        return f"{what} holds one image twice ({_files(twins)}); take one of them out of the folder."
     groups = [[frames[index] for index in np.flatnonzero(places == place)] for place in range(places[-1] + 1)]
     most = max(map(len, groups))
     names = list(frames[0].marks)
@@ -174,7 +176,7 @@ def _differ(group: list[Frame], marks: tuple[str, ...]) -> bool:
 def _too_many(frames: list[Frame], marks: tuple[str, ...], most: int, what: str) -> str:
     found = []
     for mark in marks:
-        values = sorted({frame.marks[mark] for frame in frames if frame.marks[mark] is not None}, key=_by_size)
+        values = sorted({"none" if frame.marks[mark] is None else frame.marks[mark] for frame in frames}, key=_by_size)
         found.append(_listed(mark, values) if len(values) <= len(frames) / 2 else f"{most} {_plural(mark)}")
     volumes = f"{what} holds {' and '.join(found)} at a position, so several volumes"
     if marks == ("echo",):

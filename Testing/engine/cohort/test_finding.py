@@ -58,3 +58,18 @@ def test_results_of_one_name_get_names_of_their_own(tmp_path, phantom):
 def test_results_may_not_land_among_the_inputs(cohort, tmp_path, output):
     with pytest.raises(InputError, match="holds the inputs"):
         find_volumes(cohort, tmp_path / output)
+
+
+def test_dicom_without_a_preamble_is_found(cohort, tmp_path):
+    folder = cohort / "sub-2" / "series 7"
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[132:])
+    assert "sub-2/series 7" in [volume.name for volume in find_volumes(cohort, tmp_path / "out")]
+
+
+def test_a_folder_of_damaged_dicom_is_found_so_that_it_is_reported(cohort, tmp_path):
+    (cohort / "sub-3").mkdir()
+    (cohort / "sub-3" / "0.dcm").write_bytes(b"")
+    (found,) = [volume for volume in find_volumes(cohort, tmp_path / "out") if volume.name == "sub-3"]
+    with pytest.raises(InputError, match="0.dcm is empty"):
+        read_volume(found.source, found.series)

@@ -418,8 +418,9 @@ def test_the_doctor_finds_this_installation_well(run):
 def test_the_doctor_also_speaks_to_programs(run_here, brain):
     code, out, err = run_here("doctor", brain, "--json")
     assert (code, err) == (DONE, "")
-    (finding,) = json.loads(out)
+    finding, slices = json.loads(out)
     assert finding["subject"] == brain.name and finding["healthy"] and "mm" in finding["text"]
+    assert slices["subject"] == "slices" and "so says" in slices["text"]
 
 
 @pytest.fixture(scope="module")
@@ -441,11 +442,15 @@ def filled_brain(brain, tmp_path_factory):
 def test_the_doctor_says_how_a_scan_was_acquired(run_here, filled_brain, brain, tmp_path):
     code, out, err = run_here("doctor", filled_brain)
     assert (code, err) == (DONE, "")
+    acquired, slices = out.splitlines()
     found = re.fullmatch(
-        r"ok  filled.nrrd: Stored at 0.5 mm, acquired at ([\d.]+)( x [\d.]+)? mm; upscaled from the acquired band.\n",
-        out,
+        r"ok  filled.nrrd: Stored at 0.5 mm, acquired at ([\d.]+)( x [\d.]+)? mm; upscaled from the acquired band.",
+        acquired,
     )
     assert float(found.group(1)) == pytest.approx(2, rel=0.15)
+    assert slices == (
+        "ok  slices: along k (so says the coarsest spacing), 4 mm apart, 4 mm thick (so says the slice spacing)"
+    )
     assert "not zero-filled" in run_here("doctor", brain)[1]
     assert run_here("doctor", tmp_path / "absent.nrrd")[0] == BAD_INPUT
 

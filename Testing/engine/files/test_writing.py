@@ -37,6 +37,16 @@ def test_nibabel_and_simpleitk_agree_on_where_our_nifti_lies(tmp_path, oblique_p
     np.testing.assert_array_equal(np.asarray(other.dataobj).T, oblique_phantom.voxels)
 
 
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("axis", [0, 1, 2, None])
+def test_what_a_series_said_survives_a_file(tmp_path, phantom, suffix, axis):
+    write_volume(Volume(phantom.voxels, phantom.ijk_to_ras, "MR", 2.5, axis), tmp_path / f"v{suffix}")
+    read = read_volume(tmp_path / f"v{suffix}")
+    assert (read.modality, read.slice_thickness, read.slice_axis) == ("MR", 2.5, axis)
+    cropped = read.cropped((1, 1, 0), (9, 9, 2))
+    assert (cropped.modality, cropped.slice_thickness, cropped.slice_axis) == ("MR", 2.5, axis)
+
+
 @given(st.integers(0, 10**6))
 def test_a_nifti_keeps_any_rigid_or_mirrored_matrix_to_1e_5(tmp_path, seed):
     random = np.random.default_rng(seed)

@@ -125,3 +125,9 @@ def test_the_slice_thickness_comes_from_dicom(phantom, monkeypatch, noted, thick
     assert volumeFromNode(phantom).slice_thickness is None
     monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(noted), raising=False)
     assert volumeFromNode(phantom).slice_thickness == thickness
+
+
+def test_the_slices_of_a_series_lie_along_k(phantom):
+    assert volumeFromNode(phantom).slice_axis is None
+    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    assert volumeFromNode(phantom).slice_axis == 2

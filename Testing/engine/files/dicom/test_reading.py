@@ -1,8 +1,11 @@
 """DICOM series in: their order in space, their modality, and which folders are refused."""
 
+import time
+
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
@@ -69,3 +72,24 @@ def test_a_folder_without_dicom_is_an_input_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(InputError, match="no DICOM series"):
         read_volume(tmp_path)
+
+
+def test_reading_takes_at_most_1_3_times_what_simpleitk_alone_takes(tmp_path):
+    data = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    data.Rows = data.Columns = 512
+    data.PixelData = bytes(2 * 512 * 512)
+    for number in range(30):
+        data.SOPInstanceUID, data.ImagePositionPatient = f"1.2.{number}", [0, 0, 2.0 * number]
+        data.save_as(tmp_path / f"{number:02d}.dcm")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(sorted(map(str, tmp_path.iterdir())))
+
+    def quickest(read):
+        def seconds():
+            start = time.process_time()
+            read()
+            return time.process_time() - start
+
+        return min(seconds() for _ in range(5))
+
+    assert quickest(lambda: read_volume(tmp_path)) < 1.3 * quickest(reader.Execute)

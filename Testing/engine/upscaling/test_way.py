@@ -52,7 +52,7 @@ def entrances(run):
         {"factor": (1, 1, 2)},
         {"factor": (2, 2, 2), "uncertainty": True},
         {"factor": None, "isotropic": True, "adapt": True},
-        {"factor": None, "spacing": 0.6},
+        {"factor": None, "spacing": 0.3},
     ],
     ids=str,
 )

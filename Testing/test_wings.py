@@ -45,6 +45,7 @@ HOUSES = (
         "SuperResolutionLib",
         in_order(
             "geometry",
+            "formats",
             "files",
             "acquisition",
             "models",

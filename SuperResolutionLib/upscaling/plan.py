@@ -406,7 +406,7 @@ def _decisions(survey: Survey, request: UpscaleRequest, box: Box, steps: list[St
 
 
 def _warnings(survey: Survey, steps: list[Step]) -> list[str]:
-    warnings = []
+    warnings = list(survey.volume.notes)
     for model in (step.model for step in steps if isinstance(step, (RefineSlicePlane, MakeNewSlices))):
         if survey.modality and survey.modality != model.modality:
             warnings.append(f"The model {model.name} was trained on {model.modality}, and this is {survey.modality}.")

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..files.dicom.reading import dicom_files, dicom_series_in
-from ..files.writing import OUTPUT_SUFFIXES
+from ..files.whole_outputs import OUTPUT_SUFFIXES
 
 VOLUME_SUFFIXES = (*OUTPUT_SUFFIXES, ".nhdr", ".mhd", ".hdr", ".gipl.gz", ".gipl", ".mnc", ".mrc")
 """Names that end so are volumes, and damaged ones are reported. Pictures (.png, .tif) are not looked at."""

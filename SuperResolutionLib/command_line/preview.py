@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     from ..acquisition.survey import survey
     from ..evaluation.before_after import before_after
     from ..files.reading import read_volume
-    from ..files.whole_outputs import check_output_folder
+    from ..files.whole_outputs import check_apart, check_output_folder
     from ..geometry.grid import Grid
     from ..geometry.resampling import resampled
     from ..upscaling.plan import plan
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
 
     if not options.picture.lower().endswith(".png"):
         raise InputError("A preview is a PNG picture; end its name in .png.")
+    check_apart(options.input, [options.picture])
     check_output_folder(options.picture)
     volume = read_volume(options.input)
     wish = request(options)

@@ -43,4 +43,6 @@ def check_scan(path: os.PathLike | str) -> Finding:
     from ..acquisition.survey import survey
     from ..files.reading import read_volume
 
-    return Finding(Path(path).name, True, survey(read_volume(path)).band.sentence())
+    scan = survey(read_volume(path))
+    kind = "It is a mask or a label map." if scan.label_map else scan.band.sentence()
+    return Finding(Path(path).name, True, " ".join([kind, *scan.volume.notes]))

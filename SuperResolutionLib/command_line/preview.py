@@ -61,5 +61,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
     coarse = volume.cropped(*box)
     before_after(coarse, resampled(coarse, Grid.of(result.volume)), result.volume, options.picture, across=across)
+    for warning in result.report["warnings"]:
+        print(f"warning: {warning}")
     print(f"{options.picture}: slice {index} of {options.input} by {model_names(result.report)}")
     return DONE

@@ -59,6 +59,8 @@ def upscale_file(
     for path in volumes:
         check_format_holds(volume, path)
     result = upscale(volume, request, progress, cancelled)
+    if added and result.report["steps"][-1]["kind"] == "labels":
+        raise InputError("Labels are carried as they are, so nothing was added; ask for them without it.")
     with WholeOutputs() as outputs:
 
         def store(fine: Volume, path: os.PathLike | str) -> Path:

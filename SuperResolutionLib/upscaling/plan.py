@@ -14,6 +14,7 @@ from ..geometry.grid import Box, Grid
 from ..geometry.volume import AXES
 from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
 from .acquired_band import TakeAcquiredBand
+from .carry_labels import CarryLabels
 from .new_slices import MakeNewSlices
 from .request import UpscaleRequest
 from .resample import Resample
@@ -100,6 +101,9 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
     """
     if survey.flaw:
         raise InputError(survey.flaw)
+    carries_labels = _carries_labels(survey, request)
+    if carries_labels:
+        request = replace(request, model=None, detail=None, adapt=False, thickness=None)
     wish = _wish(survey, request)
     survey = survey.across(wish.slice_axis, "the factors that were asked for")
     _check(survey, wish, request)
@@ -108,6 +112,8 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
     final_type = "float32" if request.output_type == "float" else str(survey.volume.voxels.dtype)
     band_used = survey.band.zero_filled and not request.as_stored and wish.model is not None
     steps: list[Step] = []
+    if carries_labels:
+        steps, band_used, wish = [CarryLabels(target, final_type)], False, replace(wish, model=None, through=None)
     plane_box, plane_grid, plane_type = box, target, final_type
     if wish.through is not None:
         plane_box = _with_surroundings(box, survey.grid, wish)
@@ -129,6 +135,21 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
         decisions=tuple(_decisions(survey, request, box, steps, band_used)),
         warnings=tuple(_warnings(survey, steps)),
     )
+
+
+def _carries_labels(survey: Survey, request: UpscaleRequest) -> bool:
+    """Return whether the volume is carried as labels; raise InputError where that was not asked for but is needed."""
+    if request.labels not in (None, "nearest", "found"):
+        raise InputError(f"Labels are carried by nearest, not by {request.labels}.")
+    if request.labels is None and survey.label_map:
+        raise InputError(
+            "The volume is a mask or a label map, between whose labels a network would invent others; carry the labels"
+            " by --labels nearest."
+        )
+    carries = request.labels == "nearest" or (request.labels == "found" and survey.label_map)
+    if carries and request.uncertainty:
+        raise InputError("Labels are carried without a network, so they have no uncertainty; ask for them without.")
+    return carries
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,84 @@
+"""What a scan is: its modality, and whether it is a scan at all."""
+
+import numpy as np
+import pytest
+
+from SuperResolutionLib.acquisition.label_map import is_label_map
+from SuperResolutionLib.acquisition.survey import survey
+from SuperResolutionLib.geometry.volume import Volume
+
+
+@pytest.fixture
+def head(make_phantom):
+    return make_phantom((6, 60, 64), noise=8).voxels
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda voxels: voxels > 400,
+        lambda voxels: (voxels > 400) * 255,
+        lambda voxels: (voxels > 400).astype(np.float32),
+        lambda voxels: np.digitize(voxels, (200, 500, 700)),
+        lambda voxels: np.digitize(voxels, (200, 500, 700)) * 10 + 1000 * (voxels > 200),
+        lambda voxels: np.where(np.arange(6)[:, None, None] == 4, voxels > 400, 0),
+        lambda voxels: (voxels > 200) * (1 + np.add.outer(np.arange(60) // 6 * 8, np.arange(64) // 8)),
+    ],
+    ids=["mask", "mask of 255", "mask of floats", "four labels", "numbered labels", "one slice", "many parcels"],
+)
+def test_masks_and_label_maps_are_told_from_scans(head, make):
+    labels = np.asarray(make(head))
+    labels = labels if labels.dtype.kind == "f" else labels.astype(np.int16)
+    assert is_label_map(labels)
+    assert survey(Volume(labels, np.eye(4))).label_map
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda voxels: voxels,
+        lambda voxels: voxels.astype(np.float32) / 7,
+        lambda voxels: (voxels.clip(0) // 4).clip(0, 255).astype(np.uint8),
+        lambda voxels: np.where(voxels > 200, voxels, 0),
+        lambda voxels: np.where(voxels > 200, voxels, -1000).clip(-1000, 600),
+        lambda voxels: np.repeat(np.repeat(voxels, 2, 1), 2, 2),
+        lambda voxels: np.full_like(voxels, 7),
+        lambda voxels: np.full(voxels.shape, np.nan),
+    ],
+    ids=["scan", "floats", "8 bits", "skull-stripped", "clipped", "doubled pixels", "constant", "NaN"],
+)
+def test_scans_are_not_told_to_be_label_maps(head, make):
+    assert not is_label_map(make(head))
+
+
+def test_real_scans_that_wheels_ship_are_no_label_maps():
+    from pathlib import Path
+
+    import nibabel
+    from pydicom.data import get_testdata_file
+
+    from SuperResolutionLib.files.example import example_volume
+    from SuperResolutionLib.files.reading import read_volume
+
+    anatomical = Path(nibabel.__file__).parent / "tests" / "data" / "anatomical.nii"
+    for path in (anatomical, get_testdata_file("CT_small.dcm"), get_testdata_file("MR_small.dcm")):
+        assert not survey(read_volume(path)).label_map
+    assert not survey(example_volume()).label_map
+
+
+def test_a_volume_whose_file_says_that_it_is_a_segmentation_is_a_label_map(head):
+    assert survey(Volume(head, np.eye(4), "SEG")).label_map
+
+
+def test_ct_is_known_by_its_air_and_a_phase_is_not_called_ct(make_phantom):
+    ct = make_phantom((6, 60, 64), noise=20, air=-1000).voxels
+    random = np.random.default_rng(0)
+    phases = {
+        "noise of all phases": random.integers(-4096, 4095, ct.shape),
+        "wrapped": (make_phantom((6, 60, 64)).voxels * 17 + 2048) % 4096 - 2048,
+        "velocities": (random.normal(0, 300, ct.shape)).astype(np.int16),
+    }
+    assert survey(Volume(ct, np.eye(4))).modality == "CT"
+    for name, voxels in phases.items():
+        found = survey(Volume(voxels.astype(np.int16), np.eye(4)))
+        assert (found.modality, found.modality_from) == (None, "nobody"), name

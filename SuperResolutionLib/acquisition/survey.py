@@ -52,7 +52,7 @@ class Survey:
         modality: the DICOM modality ("MR", "CT"), or None.
         thickness: of the slices in mm, the FWHM of their profile.
         magnitude: whether no voxel is negative, so that a negative one in a result would be wrong.
-        label_map: whether its voxels are labels, not intensities.
+        label_map: whether its voxels are labels, not intensities; None where they may be (``is_label_map``).
         flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
         band: the part of k-space that was acquired, along the axes of the slices.
     """
@@ -65,7 +65,7 @@ class Survey:
     thickness: float
     thickness_from: str
     magnitude: bool
-    label_map: bool
+    label_map: bool | None
     flaw: str
     band: AcquiredBand
 
@@ -143,7 +143,7 @@ def _survey(volume: Volume, axis: int, says: str) -> Survey:
         thickness=thickness,
         thickness_from=thickness_from,
         magnitude=bool(lowest >= 0),
-        label_map=modality == SEGMENTATION or is_label_map(volume.voxels),
+        label_map=True if modality == SEGMENTATION else is_label_map(volume.voxels),
         flaw=_flaw(volume, lowest, highest),
         band=detect_acquired_band(volume, axis),
     )

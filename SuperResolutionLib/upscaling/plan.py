@@ -146,7 +146,7 @@ def _carries_labels(survey: Survey, request: UpscaleRequest) -> bool:
             "The volume is a mask or a label map, between whose labels a network would invent others; carry the labels"
             " by --labels nearest."
         )
-    carries = request.labels == "nearest" or (request.labels == "found" and survey.label_map)
+    carries = request.labels == "nearest" or (request.labels == "found" and survey.label_map is not False)
     if carries and request.uncertainty:
         raise InputError("Labels are carried without a network, so they have no uncertainty; ask for them without.")
     return carries
@@ -428,6 +428,8 @@ def _decisions(survey: Survey, request: UpscaleRequest, box: Box, steps: list[St
 
 def _warnings(survey: Survey, steps: list[Step]) -> list[str]:
     warnings = list(survey.volume.notes)
+    if survey.label_map is None and not any(isinstance(step, CarryLabels) for step in steps):
+        warnings.append("The volume has two values only; if it is a mask, --labels nearest carries it exactly.")
     for model in (step.model for step in steps if isinstance(step, (RefineSlicePlane, MakeNewSlices))):
         if survey.modality and survey.modality != model.modality:
             warnings.append(f"The model {model.name} was trained on {model.modality}, and this is {survey.modality}.")

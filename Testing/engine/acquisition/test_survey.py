@@ -17,14 +17,14 @@ def head(make_phantom):
     "make",
     [
         lambda voxels: voxels > 400,
-        lambda voxels: (voxels > 400) * 255,
+        lambda voxels: (voxels > 400) * 17,
         lambda voxels: (voxels > 400).astype(np.float32),
         lambda voxels: np.digitize(voxels, (200, 500, 700)),
         lambda voxels: np.digitize(voxels, (200, 500, 700)) * 10 + 1000 * (voxels > 200),
         lambda voxels: np.where(np.arange(6)[:, None, None] == 4, voxels > 400, 0),
         lambda voxels: (voxels > 200) * (1 + np.add.outer(np.arange(60) // 6 * 8, np.arange(64) // 8)),
     ],
-    ids=["mask", "mask of 255", "mask of floats", "four labels", "numbered labels", "one slice", "many parcels"],
+    ids=["mask", "mask of one label", "mask of floats", "four labels", "numbered labels", "one slice", "many parcels"],
 )
 def test_masks_and_label_maps_are_told_from_scans(head, make):
     labels = np.asarray(make(head))
@@ -42,13 +42,19 @@ def test_masks_and_label_maps_are_told_from_scans(head, make):
         lambda voxels: np.where(voxels > 200, voxels, 0),
         lambda voxels: np.where(voxels > 200, voxels, -1000).clip(-1000, 600),
         lambda voxels: np.repeat(np.repeat(voxels, 2, 1), 2, 2),
+        lambda voxels: np.where(voxels > 400, 1000, -1000),
         lambda voxels: np.full_like(voxels, 7),
         lambda voxels: np.full(voxels.shape, np.nan),
     ],
-    ids=["scan", "floats", "8 bits", "skull-stripped", "clipped", "doubled pixels", "constant", "NaN"],
+    ids=["scan", "floats", "8 bits", "skull-stripped", "clipped", "doubled pixels", "edges in HU", "constant", "NaN"],
 )
 def test_scans_are_not_told_to_be_label_maps(head, make):
-    assert not is_label_map(make(head))
+    assert is_label_map(make(head)) is False
+
+
+@pytest.mark.parametrize("high", [255, 1000, 65535])
+def test_black_and_white_may_be_a_mask_or_not(head, high):
+    assert is_label_map(((head > 400) * high).astype(np.uint16)) is None
 
 
 def test_real_scans_that_wheels_ship_are_no_label_maps():

@@ -1,5 +1,7 @@
 """Masks and label maps: refused, or carried exactly, onto the grid that their scan gets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,14 @@ def test_a_label_map_is_refused_in_one_sentence_and_a_scan_is_not_carried(labels
         upscale(labels, request())
     assert "label map" in str(caught.value)
     assert upscale(phantom, request(labels="found")).report["steps"][0]["kind"] == "slice plane"
+
+
+def test_black_and_white_is_upscaled_with_a_warning_and_carried_where_labels_are(labels):
+    bilevel = replace(labels, voxels=(labels.voxels > 1).astype(np.uint8) * 255)
+    (warning,) = upscale(bilevel, request()).report["warnings"]
+    assert "if it is a mask, --labels nearest" in warning
+    carried = upscale(bilevel, request(labels="found"))
+    assert set(np.unique(carried.volume.voxels)) == {0, 255} and carried.report["warnings"] == []
 
 
 @pytest.mark.parametrize("labelled", ["nearest", "found"])

@@ -12,11 +12,16 @@ from ..geometry.intensity import IntensityScale
 from ..geometry.volume import Volume
 from .acquired_band import AcquiredBand, detect_acquired_band
 from .band_crop import crop_to_band
+from .label_map import is_label_map
 from .noise import noise_level
 
 CT_BELOW = -500
-"""Only CT has voxels as low as this: air, at -1000 HU."""
+"""Of unsigned quantities only CT has voxels as low as this: air, at -1000 HU."""
+COARSER = 1.1
+"""The axis across the slices is known by its spacing where that is more than so many times that of both others."""
 NOISE_SLICES = 16
+SEGMENTATION = "SEG"
+"""DICOM's modality of masks and label maps."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Survey:
         modality: the DICOM modality ("MR", "CT"), or None.
         thickness: of the slices in mm, the FWHM of their profile.
         magnitude: whether no voxel is negative, so that a negative one in a result would be wrong.
+        label_map: whether its voxels are labels, not intensities; None where they may be (``is_label_map``).
         flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
         band: the part of k-space that was acquired, along the axes of the slices.
     """
@@ -59,6 +65,7 @@ class Survey:
     thickness: float
     thickness_from: str
     magnitude: bool
+    label_map: bool | None
     flaw: str
     band: AcquiredBand
 
@@ -103,13 +110,14 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
         axis, axis_from = named_axis, "the request"
     elif volume.slice_axis is not None:
         axis_from = "the series"
-    elif volume.spacing[axis] <= 1.001 * max(value for other, value in enumerate(volume.spacing) if other != axis):
+    elif volume.spacing[axis] <= COARSER * max(value for other, value in enumerate(volume.spacing) if other != axis):
         axis_from = "no axis being coarser than both others"
     lowest, highest = volume.voxels.min(), volume.voxels.max()
     spacing = volume.spacing[axis]
     modality, modality_from = volume.modality, "the file"
     if not modality:
-        modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
+        is_ct = lowest <= CT_BELOW and not _is_signed_quantity(volume.voxels)
+        modality, modality_from = ("CT", "voxels as low as air in HU") if is_ct else (None, "nobody")
     thickness, thickness_from = volume.slice_thickness, "the file"
     if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
@@ -123,20 +131,32 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
         thickness=thickness,
         thickness_from=thickness_from,
         magnitude=bool(lowest >= 0),
+        label_map=modality == SEGMENTATION or is_label_map(volume.voxels),
         flaw=flaw,
         band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(volume, axis),
     )
 
 
 def slice_axis(volume: Volume) -> int:
-    """Return the axis across the slices: what the file says, else the coarsest one, k where it ties (to 0.1 %) or has a
-    single voxel."""
+    """Return the axis across the slices: what the file says, else the one coarser than both others by 10 %, else k.
+
+    It is k too where that has a single voxel and the file does not say.
+    """
     if volume.slice_axis is not None:
         return volume.slice_axis
     spacing = volume.spacing
-    if volume.dimensions[2] == 1 or spacing[2] >= max(spacing) * 0.999:
+    finer, coarsest = sorted(spacing)[1:]
+    if volume.dimensions[2] == 1 or coarsest <= COARSER * finer:
         return 2
-    return max(range(3), key=lambda axis: spacing[axis])
+    return spacing.index(coarsest)
+
+
+def _is_signed_quantity(voxels: np.ndarray) -> bool:
+    """Return whether values beyond -500 and 500 are about as frequent, as those of a phase or a velocity.
+
+    In CT air and lung outnumber dense bone and metal.
+    """
+    return bool(np.count_nonzero(voxels < CT_BELOW) < 2 * np.count_nonzero(voxels > -CT_BELOW))
 
 
 def is_plausible_thickness(thickness: float, spacing: float) -> bool:

@@ -10,10 +10,20 @@ from pathlib import Path
 from ..errors import InputError
 from ..files.dicom.headers import DICOM_SUFFIXES, is_dicom
 from ..files.dicom.reading import dicom_labels
-from ..files.writing import OUTPUT_SUFFIXES
+from ..files.formats.freesurfer import SUFFIXES as FREESURFER_SUFFIXES
+from ..files.whole_outputs import OUTPUT_SUFFIXES
+from .folders import Folder, folders_below
 
-VOLUME_SUFFIXES = (*OUTPUT_SUFFIXES, ".nhdr", ".mhd", ".hdr", ".gipl.gz", ".gipl", ".mnc", ".mrc")
-"""Names that end so are volumes, and damaged ones are reported. Pictures (.png, .tif) are not looked at."""
+NOT_READ = (".nii.bz2", ".nii.xz", ".nii.zst", ".nii.zip", ".mnc", ".mnc.gz", ".par", ".head")
+VOLUME_SUFFIXES = (
+    *(*OUTPUT_SUFFIXES, ".hdr.gz", ".hdr", ".nhdr", ".mhd", ".gipl.gz", ".gipl", ".mrc"),
+    *FREESURFER_SUFFIXES,
+    *NOT_READ,
+)
+"""Names that end so are volumes, and those that are damaged or of a kind that is not read are reported as failed.
+
+Pictures (.png, .tif) are not looked at.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,14 @@ class CohortVolume:
         series: which DICOM series, where the folder holds several.
         name: its path below the input folder; for one of several series, with the series' number and description.
         output: where its result goes.
+        left_out: why it is not upscaled, in one sentence; "" where it is.
     """
 
     source: Path
     series: str | None
     name: str
     output: Path
+    left_out: str = ""
 
     @property
     def report_file(self) -> Path:
@@ -49,7 +61,8 @@ def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | s
     """Return all volumes below ``input_folder``, by name: image files, and the DICOM series in each folder.
 
     A result keeps its volume's folder and name, and its format where that can be written (.nrrd, .nii.gz, .nii, .mha);
-    the others and DICOM become .nrrd. ``output_folder`` and hidden files are not searched.
+    the others and DICOM become .nrrd. Linked folders are followed, each once: the other ways to it are returned as left
+    out. ``output_folder`` and hidden files are not searched.
 
     Raises:
         InputError: the input folder is not there or holds no volume, or results would land among the inputs.
@@ -59,32 +72,38 @@ def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | s
         raise InputError(f"There is no folder {input_folder}; check the path.")
     if target == root or target in root.parents:
         raise InputError(f"The output folder {output_folder} holds the inputs; choose another output folder.")
-    found = sorted(_sources(root, target), key=lambda volume: volume[1])
+    folders = list(folders_below(root, target))
+    found = sorted(_sources(folders, root), key=lambda volume: volume[1])
     if not found:
         raise InputError(f"The folder {input_folder} holds no volumes; give a folder of .nrrd, .nii.gz, .mha or DICOM.")
     wanted = [target / _output_name(Path(name), source.is_dir()) for source, name, _ in found]
     kept = {output for output, (_, name, _) in zip(wanted, found) if output.name == Path(name).name}
-    volumes, taken = [], set()
+    volumes = [
+        CohortVolume(folder.path, None, name, target / name, folder.left_out)
+        for folder, name in ((folder, folder.path.relative_to(root).as_posix()) for folder in folders)
+        if folder.left_out
+    ]
+    taken: set[Path] = set()
     for output, (source, name, series) in zip(wanted, found):
         if output in taken or (output in kept and output.name != Path(name).name):
             output = target / f"{name}.nrrd"
         taken.add(output)
         volumes.append(CohortVolume(source, series, name, output))
-    return volumes
+    return sorted(volumes, key=lambda volume: volume.name)
 
 
-def _sources(root: Path, target: Path) -> Iterator[tuple[Path, str, str | None]]:
+def _sources(folders: list[Folder], root: Path) -> Iterator[tuple[Path, str, str | None]]:
     """Yield the file or folder, its path below ``root`` and the series, of each volume."""
-    for path, folders, names in os.walk(root):
-        folder = Path(path)
-        folders[:] = [name for name in folders if not name.startswith(".") and folder / name != target]
-        visible = [name for name in names if not name.startswith(".")]
-        volumes = [name for name in visible if name.lower().endswith(VOLUME_SUFFIXES)]
+    for folder in (found for found in folders if not found.left_out):
+        volumes = [name for name in folder.names if name.lower().endswith(VOLUME_SUFFIXES)]
         for name in volumes:
-            yield folder / name, (folder / name).relative_to(root).as_posix(), None
-        others = [name for name in visible if name not in volumes]
-        if any(name.lower().endswith(DICOM_SUFFIXES) or is_dicom(folder / name) for name in others):
-            yield from _series(folder, root)
+            yield folder.path / name, (folder.path / name).relative_to(root).as_posix(), None
+        if not os.access(folder.path, os.R_OK):
+            yield folder.path, folder.path.relative_to(root).as_posix(), None  # as a failure
+            continue
+        others = [name for name in folder.names if name not in volumes]
+        if any(name.lower().endswith(DICOM_SUFFIXES) or is_dicom(folder.path / name) for name in others):
+            yield from _series(folder.path, root)
 
 
 def _series(folder: Path, root: Path) -> Iterator[tuple[Path, str, str | None]]:

@@ -21,8 +21,8 @@ class Outcome:
     Attributes:
         name: the volume's path below the input folder.
         output: where its result is, or would be.
-        state: ``done``, ``skipped`` (it was there already), ``failed`` or ``cancelled``.
-        message: one sentence that says why it failed.
+        state: ``done``, ``skipped`` (its result was there already, or as ``message`` says), ``failed``, ``cancelled``.
+        message: one sentence that says why it failed or was skipped.
         trace: the traceback, where the failure is a fault of ours.
         report: of ``upscale``, where there is a result.
     """
@@ -35,7 +35,7 @@ class Outcome:
     report: dict | None = None
 
     def row(self) -> dict[str, str]:
-        """Return the outcome as words by ``COLUMNS``."""
+        """Return the outcome as words by ``COLUMNS``; the message of a result is what its report warns of."""
         row = dict.fromkeys(COLUMNS, "")
         row.update(state=self.state, input=self.name, message=self.message)
         if self.report:
@@ -47,6 +47,7 @@ class Outcome:
                 spacing_mm="x".join(f"{value:.4g}" for value in self.report["output"]["spacing_mm_ijk"]),
                 seconds=f"{self.report['seconds']:.1f}",
                 residual_percent="" if residual is None else f"{residual:.3f}",
+                message=self.message or " ".join(self.report["warnings"]),
             )
         return row
 

@@ -13,14 +13,13 @@ from typing import Callable
 
 from ..errors import Cancelled, InputError
 from ..files.dicom.reading import dicom_files
+from ..files.whole_outputs import DETACHED_HEADERS
 from ..models.bundles import find_model, installed_models
 from ..upscaling.report import SCHEMA_VERSION
 from ..upscaling.request import UpscaleRequest
 from ..version import VERSION
 from .finding import CohortVolume
 from .summary import Outcome
-
-HEADER_SUFFIXES = (".nhdr", ".mhd", ".hdr")
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class CohortTask:
     def run(self, progress: Callable[[int, int, str], None], cancelled: Callable[[], bool]) -> Outcome:
         """Upscale the volume, or skip it where its result is there; a failure is returned, not raised."""
         volume = self.volume
+        if volume.left_out:
+            return self._outcome("skipped", volume.left_out)
         try:
             if cancelled():
                 raise Cancelled
@@ -126,6 +127,9 @@ def _files_of(source: Path, series: str | None) -> list[Path]:
         return list(map(Path, dicom_files(source, series)))
     if source.is_dir():
         return sorted(path for path in source.iterdir() if path.is_file())
-    if source.name.lower().endswith(HEADER_SUFFIXES):  # the voxels are in another file of the same name
-        return sorted(map(Path, glob.glob(glob.escape(str(source.with_suffix(""))) + ".*")))
+    name = source.name.lower()
+    for suffix in DETACHED_HEADERS:
+        if name.endswith((suffix, suffix + ".gz")):  # the voxels are in another file of the same name
+            beside = source.with_name(source.name[: name.rindex(suffix)])
+            return sorted(map(Path, glob.glob(glob.escape(str(beside)) + ".*")))
     return [source]

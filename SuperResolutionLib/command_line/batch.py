@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     outcomes = upscale_folder(
         options.input,
         options.output,
-        request(options, uncertainty=options.uncertainty),
+        request(options, uncertainty=options.uncertainty, labels="found" if options.labels else None),
         added=options.added,
         resume=options.resume,
         workers=options.workers,

@@ -47,7 +47,8 @@ def check_scan(path: os.PathLike | str, series: str | None = None, echo: int | N
     from ..geometry.volume import AXES
 
     seen = survey(read_volume(path, series, echo))
-    yield Finding(Path(path).name, True, seen.band.sentence())
+    kind = "It is a mask or a label map." if seen.label_map else seen.band.sentence()
+    yield Finding(Path(path).name, True, " ".join([kind, *seen.volume.notes]))
     yield Finding(
         "slices",
         True,

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     from ..evaluation.examples_figure import evaluation_figure
     from ..evaluation.table import format_table
     from ..evaluation.truths import DEGRADATIONS
-    from ..files.whole_outputs import check_output_folder, write_text
+    from ..files.whole_outputs import check_apart, check_output_folder, write_text
     from ..upscaling.upscale import upscale
 
     planes = dict(options.plane or ())
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         check_output_folder(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file; give a folder for --out.")
+        for path in options.inputs:
+            check_apart(path, [folder / name for name in ("table.md", "records.json", "figure.png")])
         folder.mkdir(exist_ok=True)
 
     def ours(volume: Volume, factors: tuple[int, int, int]) -> Volume:

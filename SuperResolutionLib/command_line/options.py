@@ -36,6 +36,9 @@ def add_part_and_type(parser: argparse.ArgumentParser) -> None:
         "--box", type=_box, metavar="I,J,K,I,J,K", help="only the voxels from the first index to before the second"
     )
     parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
+    parser.add_argument(
+        "--labels", choices=("nearest",), help="carry masks and label maps exactly; without it they are refused"
+    )
     parser.add_argument("--no-compression", action="store_true", help="write faster and larger files")
 
 
@@ -66,7 +69,18 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
     """Return the request that the options make; a command that lacks an option leaves its default."""
     from ..upscaling.request import UpscaleRequest
 
-    named = ("factor", "spacing", "isotropic", "region", "box", "output_type", "as_stored", "thickness", "adapt")
+    named = (
+        "factor",
+        "spacing",
+        "isotropic",
+        "region",
+        "box",
+        "output_type",
+        "as_stored",
+        "thickness",
+        "adapt",
+        "labels",
+    )
     chosen = {name: getattr(options, name) for name in named if hasattr(options, name)}
     engine = {name: getattr(options, name) for name in ("model", "detail", "device", "quality")}
     return UpscaleRequest(**{**chosen, **engine, "consistency": not options.no_consistency, **more})

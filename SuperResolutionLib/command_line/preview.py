@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     from ..acquisition.survey import survey
     from ..evaluation.before_after import before_after
     from ..files.reading import read_volume
-    from ..files.whole_outputs import check_output_folder
+    from ..files.whole_outputs import check_apart, check_output_folder
     from ..geometry.grid import Grid
     from ..geometry.ijk import with_along
     from ..geometry.resampling import resampled
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
 
     if not options.picture.lower().endswith(".png"):
         raise InputError("A preview is a PNG picture; end its name in .png.")
+    check_apart(options.input, [options.picture])
     check_output_folder(options.picture)
     volume = read_volume(options.input, options.series, options.echo)
     wish = request(options)
@@ -60,5 +61,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
     coarse = volume.cropped(*box)
     before_after(coarse, resampled(coarse, Grid.of(result.volume)), result.volume, options.picture, across=across)
+    for warning in result.report["warnings"]:
+        print(f"warning: {warning}")
     print(f"{options.picture}: slice {index} of {options.input} by {model_names(result.report)}")
     return DONE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..files.whole_outputs import check_output_folder, temporary_name
+from ..files.whole_outputs import WholeOutputs, check_output_folder
 from .slice_view import SliceView
 from .zoom import Box
 
@@ -88,12 +87,8 @@ def save_figure(figure: Figure, path: os.PathLike | str) -> None:
     """Write the page as a PNG that is whole or absent.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written or is full.
     """
     check_output_folder(path)
-    partial = temporary_name(path)
-    try:
-        figure.savefig(partial, format="png", facecolor=BACKGROUND)
-        os.replace(partial, Path(path))
-    finally:
-        partial.unlink(missing_ok=True)
+    with WholeOutputs() as outputs:
+        outputs.add(path, lambda partial: figure.savefig(partial, format="png", facecolor=BACKGROUND))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
-import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,16 @@ from ..geometry.volume import AXES, LPS_TO_RAS, Volume
 from .dicom.headers import is_dicom
 from .dicom.reading import read_dicom
 from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
+from .formats import freesurfer
+from .formats.metaimage import check_metaimage_data, metaimage_fields, metaimage_intensity, metaimage_millimetres
+from .formats.nifti import read_nifti
+from .formats.nrrd import check_nrrd, is_segmentation, nrrd_fields, nrrd_millimetres, nrrd_notes
+from .formats.raw_voxels import check_one_component, check_one_volume, true_values
+from .itk_words import itk_is_quiet
+
+MINC_SUFFIXES = (".mnc", ".mnc.gz", ".mnc2")
+READERS = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".gipl": "GiplImageIO"}
+"""By suffix, the readers that ITK would not choose for a name in capitals."""
 
 
 def read_volume(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Volume:
@@ -30,54 +39,75 @@ def read_volume(path: os.PathLike | str, series: str | None = None, echo: int | 
     """
     path = Path(path)
     if not path.exists():
+        if path.is_symlink():
+            raise InputError(f"{path} is a link to a file that is not there; fetch it, or mend the link.")
         raise InputError(f"There is no file {path}; check the path.")
-    if path.is_dir() or is_dicom(path):
+    if path.is_dir():
+        return read_dicom(path, series, echo)
+    try:
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path.name} is empty, a file of 0 bytes; get a fresh copy of the file.")
+    except OSError as error:
+        raise InputError(
+            f"{path.name} cannot be read ({error.strerror}); check the file and its permissions."
+        ) from None
+    if is_dicom(path):
         return read_dicom(path, series, echo)
     if series is not None or echo is not None:
         raise InputError(
             f"{path.name} is no DICOM, whose series and echoes can be chosen; leave out --series and --echo."
         )
+    name = path.name.lower()
+    if name.endswith(freesurfer.SUFFIXES):
+        return freesurfer.read_freesurfer(path)
+    if name.endswith(MINC_SUFFIXES):
+        raise InputError(
+            f"{path.name} is a MINC file, which ITK turns by 180 degrees; convert it by mnc2nii, and give that."
+        )
+    return read_nifti(path) or _read_by_itk(path)
+
+
+def _read_by_itk(path: Path) -> Volume:
+    nrrd, metaimage = nrrd_fields(path), metaimage_fields(path)
+    if nrrd is not None:
+        check_nrrd(path, nrrd)
+    if metaimage is not None:
+        check_metaimage_data(path, metaimage)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    by_suffix = [name for suffix, name in READERS.items() if path.name.lower().endswith(suffix)]
+    if by_suffix:
+        reader.SetImageIO(by_suffix[0])
     try:
-        reader.ReadImageInformation()
+        with itk_is_quiet():
+            reader.ReadImageInformation()
     except RuntimeError:
         raise InputError(f"{path.name} is not an image that can be read; give .nrrd, .nii.gz, .mha or DICOM.") from None
-    if reader.GetNumberOfComponents() > 1:
-        raise InputError(
-            f"{path.name} has {reader.GetNumberOfComponents()} components per voxel (colour, vector or complex);"
-            " choose a grey-scale volume."
-        )
-    if any(size == 0 for size in reader.GetSize()):
-        raise InputError(f"{path.name} is empty; choose a volume with voxels.")
-    if reader.GetDimension() > 3 and any(size > 1 for size in reader.GetSize()[3:]):
-        raise InputError(
-            f"{path.name} is a series of {reader.GetSize()[3]} volumes (4-D); extract one volume and upscale that."
-        )
-    _check_that_nifti_is_whole(path, reader)
+    if nrrd is not None and is_segmentation(nrrd) and reader.GetNumberOfComponents() > 1:
+        raise InputError(f"{path.name} is a segmentation whose segments overlap; export them to a label map each.")
+    check_one_component(path.name, reader.GetNumberOfComponents())
+    check_one_volume(path.name, reader.GetSize())
     try:
-        image = reader.Execute()
+        with itk_is_quiet():
+            image = reader.Execute()
     except RuntimeError:
         raise InputError(f"{path.name} is damaged or cut short; get a fresh copy of the file.") from None
-    return _volume_from_image(image, path)
-
-
-def _check_that_nifti_is_whole(path: Path, reader: sitk.ImageFileReader) -> None:
-    """Raise InputError for a truncated NIfTI file, whose missing voxels ITK would give as zeros, without a word."""
-    keys = ("vox_offset", "bitpix", *(f"dim[{axis}]" for axis in range(1, 8)))
-    if not path.name.lower().endswith((".nii", ".nii.gz")) or not all(reader.HasMetaDataKey(key) for key in keys):
-        return
-    offset, bits, *sizes = (float(reader.GetMetaData(key)) for key in keys)
-    expected = offset + bits / 8 * math.prod(max(1, size) for size in sizes)
-    try:
-        with open(path, "rb") as plain:
-            compressed = plain.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if compressed else open(path, "rb") as file:
-            found = file.seek(int(expected)) if compressed else path.stat().st_size
-    except (EOFError, zlib.error, OSError):
-        found = 0
-    if found < expected:
+    volume = _volume_from_image(image, path)
+    if path.name.lower().endswith(".gipl") and path.stat().st_size < volume.voxels.nbytes:
         raise InputError(f"{path.name} is damaged or cut short; get a fresh copy of the file.")
+    if nrrd is not None:
+        scale, notes = nrrd_millimetres(path.name, nrrd)
+        volume = replace(volume, notes=(*nrrd_notes(nrrd), *notes))
+        if is_segmentation(nrrd):
+            volume = replace(volume, modality="SEG")
+    elif metaimage is not None:
+        scale, notes = metaimage_millimetres(path.name, metaimage)
+        slope, offset = metaimage_intensity(path.name, metaimage)
+        volume = replace(volume, voxels=true_values(volume.voxels, slope, offset), notes=tuple(notes))
+    else:
+        scale = 1.0
+    return volume if scale == 1 else replace(volume, ijk_to_ras=np.diag([scale, scale, scale, 1.0]) @ volume.ijk_to_ras)
 
 
 def _volume_from_image(image: sitk.Image, path: Path) -> Volume:

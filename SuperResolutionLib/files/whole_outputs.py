@@ -1,11 +1,68 @@
-"""Outputs that are whole or absent: written under a temporary name beside their own, then renamed."""
+"""Outputs that are whole or absent: written under a temporary name beside their own, then renamed.
+
+None of them may be the input, or another output.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from ..errors import InputError
+
+OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
+DETACHED_HEADERS = (".nhdr", ".mhd", ".hdr", ".img")
+"""Volumes whose names end so have their voxels, or their header, in another file of the same name."""
+
+
+class WholeOutputs:
+    """Files that take their names together, when the block ends, or not at all.
+
+    Example::
+
+        with WholeOutputs() as outputs:
+            outputs.add("notes.txt", lambda path: path.write_text("whole"))
+    """
+
+    def __init__(self) -> None:
+        self._partials: dict[Path, Path] = {}
+
+    def __enter__(self) -> WholeOutputs:
+        return self
+
+    def add(self, path: os.PathLike | str, write: Callable[[Path], object]) -> Path:
+        """Let ``write`` make the file under a temporary name, and return that name.
+
+        Raises:
+            InputError: ``write`` raised an OSError, or the RuntimeError of ITK: the disk is full, or the like.
+        """
+        path = Path(path)
+        partial = self._partials[path] = temporary_name(path)
+        try:
+            write(partial)
+        except (OSError, RuntimeError) as error:
+            raise _cannot_write(path, error) from error
+        return partial
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                for path, partial in self._partials.items():
+                    try:
+                        os.replace(partial, path)
+                    except OSError as failure:
+                        raise _cannot_write(path, failure) from failure
+        finally:
+            for partial in self._partials.values():
+                partial.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: Exception) -> InputError:
+    lines = (getattr(error, "strerror", None) or str(error)).splitlines()
+    reason = lines[-1].rpartition("): ")[2].strip().rstrip(".") if lines else type(error).__name__
+    return InputError(f"Cannot write {path} ({reason}); make room there, or choose another folder.")
 
 
 def check_output_folder(path: os.PathLike | str) -> None:
@@ -20,17 +77,49 @@ def check_output_folder(path: os.PathLike | str) -> None:
         ) from None
 
 
+def check_apart(source: os.PathLike | str, outputs: Sequence[os.PathLike | str]) -> None:
+    """Raise InputError where an output is the input, a part of it or another output, by whatever path or link."""
+    for number, output in enumerate(outputs):
+        if _same_file(source, output) or _is_part(Path(source), Path(output)):
+            raise InputError(f"The output {output} is the input, or a part of it; give the output another name.")
+        if any(_same_file(output, other) for other in outputs[:number]):
+            raise InputError(f"Two outputs have the name {output}; give each a name of its own.")
+
+
+def _same_file(one: os.PathLike | str, other: os.PathLike | str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        # Names that differ in capitals only are one file on many disks.
+        return os.path.realpath(one).casefold() == os.path.realpath(other).casefold()
+
+
+def _is_part(source: Path, output: Path) -> bool:
+    """Return whether a file that is there already belongs to an input of several files, as far as names tell."""
+    if not output.is_file() or output.name.lower().endswith((*OUTPUT_SUFFIXES, ".json", ".png")):
+        return False
+    beside = source if source.is_dir() else source.parent
+    if not _same_file(output.resolve().parent, beside):
+        return False
+    return source.is_dir() or (source.name.lower().endswith(DETACHED_HEADERS) and output.stem == source.stem)
+
+
 def temporary_name(path: os.PathLike | str) -> Path:
-    """Return a hidden name beside ``path``, with its suffix, for a file that is renamed once it is whole."""
+    """Return a hidden name beside ``path`` for a file that is renamed once it is whole.
+
+    It has the suffix of ``path``, in small letters: ITK knows none in capitals.
+    """
     path = Path(path)
-    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+    suffix = "".join(path.suffixes[-2:])
+    stem = path.name[: len(path.name) - len(suffix)]
+    return path.with_name(f".partial-{os.getpid()}-{stem}{suffix.lower()}")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text under a temporary name, then rename."""
-    partial = temporary_name(path)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write UTF-8 text; the file is whole or absent.
+
+    Raises:
+        InputError: the folder cannot be written or is full.
+    """
+    with WholeOutputs() as outputs:
+        outputs.add(path, lambda partial: partial.write_text(text, encoding="utf-8"))

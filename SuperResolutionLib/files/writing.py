@@ -11,27 +11,50 @@ import SimpleITK as sitk
 from ..errors import InputError
 from ..geometry.volume import AXES, LPS_TO_RAS, Volume
 from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
-from .whole_outputs import check_output_folder, temporary_name
+from .formats.nifti import read_nifti
+from .itk_words import itk_is_quiet
+from .whole_outputs import OUTPUT_SUFFIXES, WholeOutputs, check_output_folder
 
-OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 
 def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = True) -> None:
-    """Write the volume under a temporary name, then rename: ``path`` is whole or absent.
+    """Write the volume under a temporary name, read it back, then rename: ``path`` is whole or absent.
 
     Raises:
         InputError: the suffix is unknown, or the folder cannot be written or is full.
     """
     check_output_path(path)
     check_format_holds(volume, path)
-    partial = temporary_name(path)
-    try:
-        sitk.WriteImage(image_from_volume(volume), str(partial), useCompression=compressed, compressionLevel=1)
-        os.replace(partial, path)
-    except (RuntimeError, OSError) as error:
-        raise InputError(f"Cannot write {path}: {str(error).splitlines()[-1].strip()}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with WholeOutputs() as outputs:
+        outputs.add(path, lambda partial: store_volume(volume, partial, compressed))
+
+
+def store_volume(volume: Volume, path: Path, compressed: bool = True) -> None:
+    """Write the volume as it is named, and read it back.
+
+    Raises:
+        OSError, RuntimeError: it cannot be written, or what is on the disk is not what was written, as on a full disk,
+            which ITK does not notice in NIfTI files.
+    """
+    with itk_is_quiet():
+        sitk.WriteImage(image_from_volume(volume), str(path), useCompression=compressed, compressionLevel=1)
+    if path.name.endswith(NIFTI_SUFFIXES):
+        try:
+            read = read_nifti(path)
+        except InputError:
+            read = None
+        voxels = None if read is None else read.voxels
+    else:
+        with itk_is_quiet():
+            image = sitk.ReadImage(str(path))
+        voxels = sitk.GetArrayViewFromImage(image)  # no copy: the image stays until the comparison is done
+    if voxels is None or voxels.shape != volume.voxels.shape or not all(map(_equal, voxels, volume.voxels)):
+        raise OSError("the file was not whole when it was read back; is the disk full?")
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
 
 
 def image_from_volume(volume: Volume) -> sitk.Image:
@@ -63,5 +86,5 @@ def check_output_path(path: os.PathLike | str) -> None:
 
 def check_format_holds(volume: Volume, path: os.PathLike | str) -> None:
     """Raise InputError where the format of ``path`` would straighten a sheared volume: NIfTI, as ITK writes it."""
-    if volume.is_sheared and Path(path).name.lower().endswith((".nii", ".nii.gz")):
+    if volume.is_sheared and Path(path).name.lower().endswith(NIFTI_SUFFIXES):
         raise InputError("NIfTI files cannot hold a sheared volume; end the output's name in .nrrd.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Volume:
         modality: the DICOM modality ("MR", "CT"), or None where it is not known.
         slice_thickness: of the acquired slices, in mm (DICOM's Slice Thickness), or None where it is not known.
         slice_axis: the axis across the acquired slices, 0, 1, 2 for i, j, k, or None where the file does not say.
+        notes: what its reader had to decide and the user should know, a sentence each.
 
     Raises:
         InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
@@ -39,6 +40,7 @@ class Volume:
     modality: str | None = None
     slice_thickness: float | None = None
     slice_axis: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels).view()
@@ -127,7 +129,7 @@ class Volume:
         box = tuple(slice(low, high) for low, high in zip(reversed(first), reversed(last)))
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
-        return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness, self.slice_axis)
+        return replace(self, voxels=self.voxels[box], ijk_to_ras=matrix)
 
 
 def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import Callable
 
 from ..errors import InputError
 from ..files.reading import read_volume
-from ..files.whole_outputs import check_output_folder, write_text
-from ..files.writing import check_format_holds, check_output_path, write_volume
+from ..files.whole_outputs import WholeOutputs, check_apart, check_output_folder
+from ..files.writing import check_format_holds, check_output_path, store_volume
 from ..geometry.interpolation import added_to_interpolation
+from ..geometry.volume import Volume
 from .request import UpscaleRequest
 from .upscale import upscale
 
@@ -33,6 +34,8 @@ def upscale_file(
 ) -> dict:
     """Write ``source`` upscaled to ``output`` and return the report. What cannot be written is refused before the work.
 
+    All files take their names together, once each of them is whole.
+
     Args:
         source: an image file or a DICOM series folder.
         series, echo: which DICOM images of a folder or file that holds several, see ``read_dicom``.
@@ -46,28 +49,36 @@ def upscale_file(
         InputError, Cancelled: as ``upscale``, ``read_volume`` and ``write_volume`` do; no file has changed.
         ValueError: ``uncertainty`` is given and ``request.uncertainty`` does not ask for it.
     """
-    outputs = [path for path in (output, added, uncertainty) if path]
-    for path in outputs:
+    volumes = [path for path in (output, added, uncertainty) if path]
+    check_apart(source, [*volumes, *([report_file] if report_file else [])])
+    for path in volumes:
         check_output_path(path)
     if report_file:
         check_output_folder(report_file)
         if Path(report_file).is_dir():
             raise InputError(f"{report_file} is a folder; give the report another name.")
     volume = read_volume(source, series, echo)
-    for path in outputs:
+    for path in volumes:
         check_format_holds(volume, path)
     result = upscale(volume, request, progress, cancelled)
-    if report_file:
-        Path(report_file).unlink(missing_ok=True)
-    if added:
-        write_volume(added_to_interpolation(volume, result.volume), added, compressed)
-    if uncertainty:
-        if result.uncertainty is None:
-            raise ValueError("the request did not ask for the uncertainty that is to be written")
-        write_volume(result.uncertainty, uncertainty, compressed)
-    write_volume(result.volume, output, compressed)
-    files = {"input": str(source), "output": str(output), "output_bytes": Path(output).stat().st_size}
-    report = {**result.report, "files": {**files, **({"fingerprint": fingerprint} if fingerprint else {})}}
-    if report_file:
-        write_text(Path(report_file), json.dumps(report, indent=2) + "\n")
+    if added and result.report["steps"][-1]["kind"] == "labels":
+        raise InputError("Labels are carried as they are, so nothing was added; ask for them without it.")
+    with WholeOutputs() as outputs:
+
+        def store(fine: Volume, path: os.PathLike | str) -> Path:
+            return outputs.add(path, lambda partial: store_volume(fine, partial, compressed))
+
+        if added:
+            store(added_to_interpolation(volume, result.volume), added)
+        if uncertainty:
+            if result.uncertainty is None:
+                raise ValueError("the request did not ask for the uncertainty that is to be written")
+            store(result.uncertainty, uncertainty)
+        size = store(result.volume, output).stat().st_size
+        files = {"input": str(source), "output": str(output), "output_bytes": size}
+        report = {**result.report, "files": {**files, **({"fingerprint": fingerprint} if fingerprint else {})}}
+        if report_file:
+            text = json.dumps(report, indent=2) + "\n"
+            outputs.add(report_file, lambda partial: partial.write_text(text, encoding="utf-8"))
+            Path(report_file).unlink(missing_ok=True)
     return report

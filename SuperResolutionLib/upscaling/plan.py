@@ -10,13 +10,14 @@ from ..errors import InputError
 from ..geometry.grid import Box, Grid
 from ..geometry.ijk import ijk
 from ..geometry.volume import AXES
-from .acquired_band import TakeAcquiredBand
-from .new_slices import MakeNewSlices
 from .places import places_for
 from .request import UpscaleRequest
-from .resample import Resample
 from .run import Step
-from .slice_plane import RefineSlicePlane
+from .steps.acquired_band import TakeAcquiredBand
+from .steps.carry_labels import CarryLabels
+from .steps.new_slices import MakeNewSlices
+from .steps.resample import Resample
+from .steps.slice_plane import RefineSlicePlane
 from .wish import wish_for
 
 PROGRAM_BYTES = 6e8
@@ -96,7 +97,9 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before, in sentences."""
-        modality, sentences = self.survey.modality, []
+        modality, sentences = self.survey.modality, list(self.survey.volume.notes)
+        if self.survey.label_map is None and not any(isinstance(step, CarryLabels) for step in self.steps):
+            sentences.append("The volume has two values only; if it is a mask, --labels nearest carries it exactly.")
         for model in (step.model for step in (self.slice_plane, self.new_slices) if step is not None):
             if modality and modality != model.modality:
                 sentences.append(f"The model {model.name} was trained on {model.modality}, and this is {modality}.")
@@ -164,6 +167,8 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
                 hold=request.consistency,
             )
         )
-    if not steps:
+    if wish.labels:
+        steps.append(CarryLabels(places.grid, final_type))
+    elif not steps:
         steps.append(Resample(places.grid, final_type))
     return Plan(survey, request, places.box, tuple(steps), places.grid)

@@ -33,6 +33,9 @@ class UpscaleRequest:
             the same either way: ``factor`` counts from the stored grid.
         thickness: mm, the slices' (FWHM of the profile); None takes the file's, or else the spacing. It matters only
             where new slices are asked for.
+        labels: what to do with masks and label maps, which a network would blur: None refuses them; "nearest" takes the
+            volume for one and gives each new voxel the label of the nearest; "found" does so where the volume is found
+            to be one, and upscales others.
         adapt: fine-tune the network that makes new slices on the volume's own slices first; see ``adaptation``.
     """
 
@@ -51,6 +54,7 @@ class UpscaleRequest:
     as_stored: bool = False
     thickness: float | None = None
     adapt: bool = False
+    labels: str | None = None
 
     @property
     def named_axis(self) -> int | None:

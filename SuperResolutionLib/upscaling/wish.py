@@ -27,6 +27,7 @@ class Wish:
         factors: of the result along i, j and k, where factors decide its grid.
         spacing: of the result in mm along i, j and k, where a spacing decides its grid, else None.
         from_band: whether the slice plane's network starts from the acquired band of a zero-filled scan.
+        labels: whether the voxels are labels, which are carried as they are, without a network.
     """
 
     plane: Model | None
@@ -34,6 +35,7 @@ class Wish:
     factors: tuple[int, int, int] = (1, 1, 1)
     spacing: tuple[float, float, float] | None = None
     from_band: bool = False
+    labels: bool = False
 
 
 def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
@@ -44,6 +46,9 @@ def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
     """
     if request.quality not in QUALITIES:
         raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
+    labels = _carries_labels(survey, request)
+    if labels:
+        request = replace(request, model=None, detail=None, adapt=False, thickness=None)
     named = find_model(request.model) if request.model else None
     if request.factor is None and request.spacing is None and named is not None and named.through_slices:
         request = replace(request, isotropic=True)
@@ -55,9 +60,26 @@ def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
         which = "makes new slices" if named.through_slices else "refines the slice plane"
         raise InputError(f"The model {named.name} {which}, which was not asked for; choose another model, or none.")
     _check(survey, wish, request)
+    if labels:
+        return replace(wish, plane=None, through=None, labels=True)
     if wish.plane is None or request.as_stored or not survey.band.zero_filled:
         return wish
     return replace(wish, plane=_plane_from_band(survey, wish, wish.plane, request), from_band=True)
+
+
+def _carries_labels(survey: Survey, request: UpscaleRequest) -> bool:
+    """Return whether the volume is carried as labels; raise InputError where that was not asked for but is needed."""
+    if request.labels not in (None, "nearest", "found"):
+        raise InputError(f"Labels are carried by nearest, not by {request.labels}.")
+    if request.labels is None and survey.label_map:
+        raise InputError(
+            "The volume is a mask or a label map, between whose labels a network would invent others; carry the labels"
+            " by --labels nearest."
+        )
+    carries = request.labels == "nearest" or (request.labels == "found" and survey.label_map is not False)
+    if carries and request.uncertainty:
+        raise InputError("Labels are carried without a network, so they have no uncertainty; ask for them without.")
+    return carries
 
 
 def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) -> Wish:

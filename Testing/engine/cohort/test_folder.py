@@ -3,17 +3,19 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 
 from SuperResolutionLib.cohort.folder import upscale_folder
 from SuperResolutionLib.cohort.summary import format_summary
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.reading import read_volume
-from SuperResolutionLib.files.writing import write_volume
+from SuperResolutionLib.files.writing import image_from_volume, write_volume
 from SuperResolutionLib.geometry.volume import refined_matrix
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 
@@ -74,6 +76,56 @@ def test_a_failure_does_not_stop_the_rest_and_everything_is_summed_up(cohort, tm
     assert [row["state"] for row in rows] == ["failed", "done", "done", "done"]
     assert (rows[1]["size"], rows[0]["message"]) == ("48x40x2", outcomes[0].message)
     assert format_summary(outcomes).splitlines()[-1] == "4 volumes: 3 done, 1 failed"
+
+
+@pytest.fixture
+def scan_and_mask(tmp_path, phantom):
+    """A folder with a scan, a mask of it, a segmentation of 3D Slicer's and a link to the folder itself."""
+    root = tmp_path / "in"
+    root.mkdir()
+    part = phantom.cropped((0, 0, 0), (30, 30, 2))
+    mask = replace(part, voxels=(part.voxels > 300).astype(np.uint8), modality=None)
+    write_volume(part, root / "scan.nrrd")
+    write_volume(mask, root / "scan_mask.nii.gz")
+    image = image_from_volume(mask)
+    image.SetMetaData("Segment0_ID", "Segment_1")
+    sitk.WriteImage(image, str(root / "s.seg.nrrd"))
+    (root / "round").symlink_to(root, target_is_directory=True)
+    return root
+
+
+def test_masks_and_what_is_left_out_are_rows_with_their_reason(scan_and_mask, tmp_path):
+    outcomes = upscale_folder(scan_and_mask, tmp_path / "out", TWICE)
+    assert states(outcomes) == {
+        **{"round": "skipped", "s.seg.nrrd": "failed", "scan.nrrd": "done", "scan_mask.nii.gz": "failed"}
+    }
+    with open(tmp_path / "out" / "summary.csv", encoding="utf-8", newline="") as file:
+        messages = {row["input"]: row["message"] for row in csv.DictReader(file)}
+    assert "the same folder" in messages["round"].lower()
+    assert "label map" in messages["s.seg.nrrd"] and "label map" in messages["scan_mask.nii.gz"]
+    assert set(tree(tmp_path / "out")) == {"summary.csv", "scan.nrrd", "scan.nrrd.json"}
+
+
+def test_labels_are_carried_exactly_beside_their_scans_where_that_is_asked_for(scan_and_mask, tmp_path):
+    outcomes = upscale_folder(scan_and_mask, tmp_path / "out", replace(TWICE, labels="found"))
+    assert [outcome.state for outcome in outcomes if outcome.name != "round"] == ["done"] * 3
+    scan, mask = (read_volume(tmp_path / "out" / name) for name in ("scan.nrrd", "scan_mask.nii.gz"))
+    coarse = read_volume(scan_and_mask / "scan_mask.nii.gz")
+    np.testing.assert_array_equal(mask.voxels, coarse.voxels.repeat(2, 1).repeat(2, 2))
+    np.testing.assert_allclose(mask.ijk_to_ras, scan.ijk_to_ras, atol=1e-5)
+    again = upscale_folder(scan_and_mask, tmp_path / "out", replace(TWICE, labels="found"), resume=True)
+    assert {outcome.state for outcome in again} == {"skipped"}
+
+
+def test_what_a_report_warns_of_is_in_the_summary(tmp_path, phantom):
+    import nibabel
+
+    (tmp_path / "in").mkdir()
+    image = nibabel.Nifti1Image(phantom.voxels[:1, :20, :20].T, None)
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    nibabel.save(image, tmp_path / "in" / "a.nii.gz")
+    (outcome,) = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE)
+    assert outcome.state == "done" and "neither an sform nor a qform" in outcome.row()["message"]
 
 
 def test_a_fault_of_ours_keeps_its_traceback_and_stops_nothing_either(cohort, tmp_path, monkeypatch):

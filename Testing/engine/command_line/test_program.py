@@ -219,7 +219,7 @@ def test_an_evaluation_is_printed_and_written(run_here, brain, tmp_path):
 BAD_INPUTS = {
     "a missing file": ("{files}/missing.nrrd {out}", "no file"),
     "a text file named .nrrd": ("{files}/text.nrrd {out}", "not an image"),
-    "an empty file": ("{files}/nothing.nii.gz {out}", "not an image"),
+    "an empty file": ("{files}/nothing.nii.gz {out}", "a file of 0 bytes"),
     "an empty volume": ("{files}/empty.nrrd {out}", "empty.nrrd"),
     "a truncated NRRD": ("{files}/cut.nrrd {out}", "damaged"),
     "a truncated NIfTI": ("{files}/cut.nii.gz {out}", "damaged"),

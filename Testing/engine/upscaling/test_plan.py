@@ -42,13 +42,17 @@ def factors_of(made):
         ((1, 1, 1), (9, 9, 9), 2),
         ((0.9, 3, 3), (9, 9, 9), 2),
         ((3, 1, 3), (9, 9, 9), 2),
-        ((1.0005, 1, 1), (9, 9, 9), 2),
-        ((1.002, 1, 1), (9, 9, 9), 0),
+        ((1.09, 1, 1), (9, 9, 9), 2),
+        ((1.11, 1, 1), (9, 9, 9), 0),
+        ((4, 4, 1), (9, 9, 9), 2),
+        ((4, 4.3, 1), (9, 9, 9), 2),
+        ((4, 4.5, 1), (9, 9, 9), 1),
+        ((0.6, 1.2, 0.9), (9, 9, 9), 1),
         ((3, 3, 1), (9, 9, 1), 2),
         ((1, 3, 1), (9, 9, 1), 2),
     ],
 )
-def test_the_slice_axis_is_the_coarsest_one_and_k_where_it_ties_or_is_one_slice(spacing, dimensions, axis):
+def test_the_slice_axis_is_coarser_than_both_others_by_a_tenth_and_else_k(spacing, dimensions, axis):
     assert slice_axis(volume_of(spacing, dimensions)) == axis
 
 

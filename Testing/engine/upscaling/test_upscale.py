@@ -23,9 +23,10 @@ from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models import precision
 from SuperResolutionLib.models.devices import Device
 from SuperResolutionLib.models.networks import NETWORKS, CompactNet
-from SuperResolutionLib.upscaling import inference, slice_plane
+from SuperResolutionLib.upscaling import inference
 from SuperResolutionLib.upscaling import upscale as upscaling
 from SuperResolutionLib.upscaling.report import model_names
+from SuperResolutionLib.upscaling.steps import slice_plane
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 from SuperResolutionLib.version import VERSION
 

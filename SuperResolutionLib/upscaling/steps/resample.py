@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.grid import Grid
-from ..geometry.intensity import as_scalar_type
-from ..geometry.resampling import resampled
-from ..geometry.volume import Volume
-from .run import Run, StepResult
+from ...geometry.grid import Grid
+from ...geometry.intensity import as_scalar_type
+from ...geometry.resampling import resampled
+from ...geometry.volume import Volume
+from ..run import Run, StepResult
 
 
 @dataclass(frozen=True)

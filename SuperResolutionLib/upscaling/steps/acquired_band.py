@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..acquisition.acquired_band import AcquiredBand
-from ..geometry.volume import Volume
-from .run import Run, StepResult
+from ...acquisition.acquired_band import AcquiredBand
+from ...geometry.volume import Volume
+from ..run import Run, StepResult
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
-from ..geometry.grid import Box, Grid
-from ..geometry.ijk import with_along
-from ..geometry.intensity import as_scalar_type
-from ..geometry.resampling import line_resamplers, resampled_lines
-from ..geometry.volume import Volume
-from ..models.bundles import Model
-from .run import Run, StepResult
+from ...errors import InputError
+from ...geometry.grid import Box, Grid
+from ...geometry.ijk import with_along
+from ...geometry.intensity import as_scalar_type
+from ...geometry.resampling import line_resamplers, resampled_lines
+from ...geometry.volume import Volume
+from ...models.bundles import Model
+from ..run import Run, StepResult
 
 SMALLEST_SPACING = 1.25
 """The lowest slice spacing, in pixels, that the network was trained with; below it, it is told this one."""
@@ -61,10 +61,10 @@ class MakeNewSlices:
     def run(self, volume: Volume, run: Run) -> StepResult:
         import torch
 
-        from ..models.precision import fastest_precision
-        from .adaptation import adapt
-        from .consistency import HeldSlices
-        from .reformats import ReformatInference
+        from ...models.precision import fastest_precision
+        from ..adaptation import adapt
+        from ..consistency import HeldSlices
+        from ..reformats import ReformatInference
 
         levels, across = run.survey.stored, 2 - self.slice_axis
         scale, device = levels.scale, torch.device(run.device.name)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
-from ..geometry.grid import Box, Grid
-from ..geometry.ijk import with_along
-from ..geometry.intensity import IntensityScale, as_scalar_type
-from ..geometry.resampling import line_resamplers, resampled_lines
-from ..geometry.volume import Volume
-from ..models.bundles import Model
-from .run import Run, StepResult
+from ...errors import InputError
+from ...geometry.grid import Box, Grid
+from ...geometry.ijk import with_along
+from ...geometry.intensity import IntensityScale, as_scalar_type
+from ...geometry.resampling import line_resamplers, resampled_lines
+from ...geometry.volume import Volume
+from ...models.bundles import Model
+from ..run import Run, StepResult
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class RefineSlicePlane:
     def run(self, volume: Volume, run: Run) -> StepResult:
         import torch
 
-        from ..models.precision import fastest_precision
-        from .consistency import HeldBand
-        from .inference import SliceInference
+        from ...models.precision import fastest_precision
+        from ..consistency import HeldBand
+        from ..inference import SliceInference
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)

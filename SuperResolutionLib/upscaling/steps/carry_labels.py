@@ -1,0 +1,38 @@
+"""A step without a network: labels, carried onto a finer grid as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...geometry.grid import Grid
+from ...geometry.volume import Volume
+from ..run import Run, StepResult
+
+
+@dataclass(frozen=True)
+class CarryLabels:
+    """Gives each voxel of a grid with parallel axes the value of the voxel that its centre lies in.
+
+    Attributes:
+        grid: the grid. scalar_type: of the result, as numpy names it.
+    """
+
+    grid: Grid
+    scalar_type: str
+
+    @property
+    def sentence(self) -> str:
+        return "Each new voxel takes the label of the nearest one; no network runs."
+
+    def run(self, volume: Volume, run: Run) -> StepResult:
+        firsts = np.linalg.solve(volume.ijk_to_ras[:3, :3], self.grid.ijk_to_ras[:3, 3] - volume.ijk_to_ras[:3, 3])
+        steps = self.grid.spacing / volume.spacing
+        nearest = [
+            np.floor(first + step * np.arange(size) + 0.5 + 1e-6).clip(0, count - 1).astype(int)
+            for first, step, size, count in zip(firsts, steps, self.grid.dimensions, volume.dimensions)
+        ]
+        voxels = volume.voxels[np.ix_(*reversed(nearest))].astype(self.scalar_type, copy=False)
+        result = Volume(voxels, self.grid.ijk_to_ras, volume.modality)
+        return StepResult(result, {"kind": "labels", "spacing_mm_ijk": [round(v, 6) for v in result.spacing]})

@@ -37,6 +37,24 @@ def files_in(folder):
 RESULTS = [f"{name}{end}" for name in ("a/one.nrrd", "a/two.nii.gz", "b/three.mha") for end in ("", ".json")]
 
 
+def test_labels_nearest_carries_masks_and_upscales_scans(run_here, folder, tmp_path):
+    mask = np.zeros((2, 24, 20), np.uint8)
+    mask[:, 5:12, 4:16] = 1
+    write_volume(Volume(mask, np.diag([1, 1, 2, 1.0])), folder / "a" / "one_mask.nii.gz")
+    code, out, err = run_here("batch", folder, tmp_path / "out", *FAST)
+    assert code == SOME_FAILED and "one_mask.nii.gz: The volume is a mask or a label map" in err
+    code, out, err = run_here("batch", folder, tmp_path / "out", *FAST, "--labels", "nearest")
+    assert code == DONE, err
+    np.testing.assert_array_equal(
+        read_volume(tmp_path / "out" / "a" / "one_mask.nii.gz").voxels, mask.repeat(2, 1).repeat(2, 2)
+    )
+    code, out, err = run_here("upscale", folder / "a" / "two.nii.gz", tmp_path / "o.nrrd", *FAST, "--labels", "nearest")
+    assert code == DONE, err
+    assert set(np.unique(read_volume(tmp_path / "o.nrrd").voxels)) <= set(
+        np.unique(read_volume(folder / "a" / "two.nii.gz").voxels)
+    )
+
+
 def test_a_folder_is_upscaled_with_a_table_at_the_end_and_then_resumed(run_here, folder, tmp_path):
     code, out, err = run_here("batch", folder, tmp_path / "out", *FAST)
     assert code == DONE, err

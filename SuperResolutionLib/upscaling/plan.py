@@ -89,6 +89,12 @@ class Plan:
         if not self.takes_band:
             sentences.append(self.survey.band.sentence(as_stored=True))
         sentences += [step.sentence for step in self.steps]
+        if self.slice_plane is not None and any(
+            abs(finer - self.slice_plane.model.factor) > 1e-3
+            for axis, finer in enumerate(self.finer)
+            if axis != self.survey.slice_axis
+        ):
+            sentences.append("Its answer is resampled once, to the pixels that were asked for.")
         if not self.request.consistency:
             sentences.append("What was measured is not held, as was asked for.")
         return tuple(sentences)

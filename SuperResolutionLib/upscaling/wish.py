@@ -14,6 +14,8 @@ from .request import UpscaleRequest
 
 EVENED_OUT = 1.25
 """Up to this factor the slice plane of an isotropic result is interpolated, which loses nothing that can be seen."""
+MOST_IN_PLANE = 8
+"""The largest refinement of the slice plane: what lies beyond the networks' own factors is interpolated."""
 ISOTROPIC_WITHIN = 1.03
 """Voxels whose sides differ by less are isotropic: nobody sees the difference."""
 
@@ -88,8 +90,13 @@ def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) ->
     in_plane, through = max(factors[axis] for axis in range(3) if axis != across), factors[across]
     if min(factors) < 1 or max(factors) == 1 or through != int(through):
         raise InputError(f"A factor of {_by_x(factors)} cannot be served; choose one such as 4, 1x1x4 or 2x2x2.")
+    if in_plane != int(in_plane) or in_plane > MOST_IN_PLANE:
+        raise InputError(
+            f"A factor of {_by_x(factors)} cannot be served; choose a whole number up to {MOST_IN_PLANE} for the slice"
+            " plane, or give a target spacing."
+        )
     plane = _plane_model(named, in_plane, request) if in_plane > 1 else None
-    if plane is not None and plane.factor != in_plane:
+    if plane is not None and named is plane and plane.factor < in_plane:
         raise InputError(f"The model {plane.name} upscales x{plane.factor}, not x{in_plane:g}; choose another model.")
     return Wish(plane, _through_model(named) if through > 1 else None, factors=ijk(int(value) for value in factors))
 
@@ -114,9 +121,14 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
             " is finer than that."
         )
     plane = None
+    if in_plane > MOST_IN_PLANE * 1.001:
+        raise InputError(
+            f"That is x{in_plane:.3g} in the slice plane, and x{MOST_IN_PLANE} is the most that can be served; choose a"
+            " coarser spacing."
+        )
     if in_plane > (EVENED_OUT if request.isotropic else 1.001):
-        plane = _plane_model(named, next((f for f in (2, 4, 8) if f >= in_plane - 1e-3), in_plane), request)
-        if plane.factor < in_plane - 1e-3:
+        plane = _plane_model(named, in_plane, request)
+        if named is plane and plane.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {plane.name} can do; choose a coarser spacing.")
     through = _through_model(named) if needed[across] > 1.001 else None
     if plane is None and through is None and max(needed) < ISOTROPIC_WITHIN:
@@ -124,8 +136,12 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
     return Wish(plane, through, spacing=ijk(target))
 
 
-def _plane_model(named: Model | None, factor: float, request: UpscaleRequest) -> Model:
-    return choose_model(factor, request.quality) if named is None or named.through_slices else named
+def _plane_model(named: Model | None, needed: float, request: UpscaleRequest) -> Model:
+    """Return the named model, or the one of the smallest factor that is at least ``needed``, or of the largest."""
+    if named is not None and not named.through_slices:
+        return named
+    factors = sorted({model.factor for model in installed_models() if not model.through_slices})
+    return choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
 
 
 def _through_model(named: Model | None) -> Model:
@@ -170,8 +186,7 @@ def _plane_from_band(survey: Survey, wish: Wish, plane: Model, request: UpscaleR
     band, in_plane = survey.band, [axis for axis in range(3) if axis != survey.slice_axis]
     spacing = wish.spacing or [old / factor for old, factor in zip(band.spacing, wish.factors)]
     needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in in_plane)
-    factors = sorted({model.factor for model in installed_models() if not model.through_slices})
-    suited = choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
+    suited = _plane_model(None, needed, request)
     # A detail that was chosen with the asked-for model in mind must be one that the other can show.
     return suited if suited.has_detail or not request.detail else plane
 

@@ -101,6 +101,8 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     axis, axis_from = slice_axis(volume), "the coarsest spacing"
     if named_axis is not None and named_axis != axis:
         axis, axis_from = named_axis, "the request"
+    elif volume.slice_axis is not None:
+        axis_from = "the series"
     elif volume.spacing[axis] <= 1.001 * max(value for other, value in enumerate(volume.spacing) if other != axis):
         axis_from = "no axis being coarser than both others"
     lowest, highest = volume.voxels.min(), volume.voxels.max()
@@ -109,7 +111,7 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     if not modality:
         modality, modality_from = ("CT", "voxels as low as air in HU") if lowest <= CT_BELOW else (None, "nobody")
     thickness, thickness_from = volume.slice_thickness, "the file"
-    if not thickness or not is_plausible_thickness(thickness, spacing):
+    if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
     flaw = _flaw(lowest, highest)
     return Survey(
@@ -127,7 +129,10 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
 
 
 def slice_axis(volume: Volume) -> int:
-    """Return the axis across the slices: the coarsest one, k where it ties (to 0.1 %) or has a single voxel."""
+    """Return the axis across the slices: what the file says, else the coarsest one, k where it ties (to 0.1 %) or has a
+    single voxel."""
+    if volume.slice_axis is not None:
+        return volume.slice_axis
     spacing = volume.spacing
     if volume.dimensions[2] == 1 or spacing[2] >= max(spacing) * 0.999:
         return 2

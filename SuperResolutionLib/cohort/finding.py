@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from ..errors import InputError
-from ..files.dicom.reading import dicom_files, dicom_series_in
+from ..files.dicom.headers import DICOM_SUFFIXES, is_dicom
+from ..files.dicom.reading import dicom_labels
 from ..files.writing import OUTPUT_SUFFIXES
 
 VOLUME_SUFFIXES = (*OUTPUT_SUFFIXES, ".nhdr", ".mhd", ".hdr", ".gipl.gz", ".gipl", ".mnc", ".mrc")
@@ -84,42 +82,22 @@ def _sources(root: Path, target: Path) -> Iterator[tuple[Path, str, str | None]]
         volumes = [name for name in visible if name.lower().endswith(VOLUME_SUFFIXES)]
         for name in volumes:
             yield folder / name, (folder / name).relative_to(root).as_posix(), None
-        if any(_is_dicom(folder / name) for name in visible if name not in volumes):
+        others = [name for name in visible if name not in volumes]
+        if any(name.lower().endswith(DICOM_SUFFIXES) or is_dicom(folder / name) for name in others):
             yield from _series(folder, root)
 
 
 def _series(folder: Path, root: Path) -> Iterator[tuple[Path, str, str | None]]:
     # A folder may hold DICOM that is no image: a directory, a report.
-    found = dicom_series_in(folder)
+    labels = dicom_labels(folder)
     name = folder.name if folder == root else folder.relative_to(root).as_posix()
-    if len(found) == 1:
+    if len(labels) == 1:
         yield folder, name, None
         return
-    labels = {series: _label(dicom_files(folder, series)[0]) for series in found}
     for series, label in labels.items():
         unique = list(labels.values()).count(label) == 1
-        label = label if unique else f"{label}_{series.rpartition('.')[2]}"
+        label = label if unique else f"{label}_{str(series).rpartition('.')[2]}"
         yield folder, label if folder == root else f"{name}/{label}", series
-
-
-def _label(file: str) -> str:
-    """Return the number and the description of the series of a DICOM file, as a file's name."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return "series"  # what is wrong with it is said when it is read
-    words = [reader.GetMetaData(key).strip() for key in ("0020|0011", "0008|103e") if reader.HasMetaDataKey(key)]
-    return re.sub(r"[^\w.+-]+", "_", " ".join(words)).strip("_.") or "series"
-
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _output_name(path: Path, is_dicom: bool) -> Path:

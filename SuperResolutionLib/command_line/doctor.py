@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from .exit_codes import BAD_INPUT, DONE
 from .installation import Finding, check_installation
+from .options import add_choice
 from .progress import NoProgress
 
 
@@ -18,6 +19,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
     parser.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
+    add_choice(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -25,7 +27,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Say what was found and return the exit code."""
     findings = []
-    for finding in [check_scan(options.scan)] if options.scan else check_installation():
+    for finding in check_scan(options.scan, options.series, options.echo) if options.scan else check_installation():
         findings.append(finding)
         if not options.json:
             print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
@@ -34,13 +36,21 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     return DONE if all(finding.healthy for finding in findings) else BAD_INPUT
 
 
-def check_scan(path: os.PathLike | str) -> Finding:
-    """Return at which spacing a scan is stored and was acquired, and what ``upscale`` makes of that.
+def check_scan(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Iterator[Finding]:
+    """Yield at which spacing a scan is stored and was acquired, and where its slices lie and who says so.
 
     Raises:
         InputError: it is not a volume that can be read.
     """
     from ..acquisition.survey import survey
     from ..files.reading import read_volume
+    from ..geometry.volume import AXES
 
-    return Finding(Path(path).name, True, survey(read_volume(path)).band.sentence())
+    seen = survey(read_volume(path, series, echo))
+    yield Finding(Path(path).name, True, seen.band.sentence())
+    yield Finding(
+        "slices",
+        True,
+        f"along {AXES[seen.slice_axis]} (so says {seen.slice_axis_from}), {seen.spacing[seen.slice_axis]:.4g} mm apart,"
+        f" {seen.thickness:.4g} mm thick (so says {seen.thickness_from})",
+    )

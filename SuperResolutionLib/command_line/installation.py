@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..errors import InputError
 from ..version import VERSION
 
-PACKAGES = ("torch", "numpy", "SimpleITK", "safetensors", "tqdm", "monai")
+PACKAGES = ("torch", "numpy", "SimpleITK", "safetensors", "tqdm", "monai", "pydicom")
 
 
 @dataclass(frozen=True)

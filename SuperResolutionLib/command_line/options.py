@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from ..upscaling.request import UpscaleRequest
 
 
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose among the DICOM images of a folder or file."""
+    parser.add_argument("--series", metavar="UID", help="which DICOM series, where the folder holds several")
+    parser.add_argument("--echo", type=int, metavar="N", help="which echo of it, 1 for the shortest echo time")
+
+
 def add_grid(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide the output grid."""
     grid = parser.add_mutually_exclusive_group()

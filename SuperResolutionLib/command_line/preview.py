@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..errors import InputError
 from .exit_codes import DONE
-from .options import add_acquisition, add_engine, add_grid, request
+from .options import add_acquisition, add_choice, add_engine, add_grid, request
 from .progress import NoProgress
 
 
@@ -17,6 +17,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("preview", help="draw one slice: input, interpolation, ours, what was added")
     parser.add_argument("input", metavar="IN", help="a volume, as for upscale")
     parser.add_argument("picture", metavar="PNG")
+    add_choice(parser)
     add_grid(parser)
     parser.add_argument(
         "--slice",
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     if not options.picture.lower().endswith(".png"):
         raise InputError("A preview is a PNG picture; end its name in .png.")
     check_output_folder(options.picture)
-    volume = read_volume(options.input)
+    volume = read_volume(options.input, options.series, options.echo)
     wish = request(options)
     whole = plan(survey(volume, wish.named_axis), wish)
     across = whole.survey.slice_axis

@@ -6,15 +6,16 @@ import argparse
 from collections.abc import Callable
 
 from .exit_codes import DONE
-from .options import add_acquisition, add_engine, add_grid, add_part_and_type, request
+from .options import add_acquisition, add_choice, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser("upscale", help="write a finer volume")
-    parser.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ... or a DICOM series folder")
+    parser.add_argument("input", metavar="IN", help=".nrrd, .nii.gz, .mha, ..., a DICOM series folder or file")
     parser.add_argument("output", metavar="OUT", help=".nrrd, .nii.gz, .nii or .mha")
+    add_choice(parser)
     add_grid(parser)
     add_part_and_type(parser)
     add_acquisition(parser)
@@ -33,6 +34,8 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         options.input,
         options.output,
         request(options, uncertainty=bool(options.uncertainty)),
+        series=options.series,
+        echo=options.echo,
         added=options.added,
         uncertainty=options.uncertainty,
         report_file=options.report,

@@ -12,26 +12,31 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..geometry.volume import LPS_TO_RAS, Volume
-from .dicom.reading import series_image
-from .dicom.tags import MODALITY, SLICE_THICKNESS
+from ..geometry.volume import AXES, LPS_TO_RAS, Volume
+from .dicom.headers import is_dicom
+from .dicom.reading import read_dicom
+from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
 
 
-def read_volume(path: os.PathLike | str, series: str | None = None) -> Volume:
+def read_volume(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Volume:
     """Read an image file or a DICOM series in a folder.
 
     Args:
-        series: which of ``dicom_series_in`` the folder; None where it holds one.
+        series, echo: which DICOM images, as of ``read_dicom``.
 
     Raises:
-        InputError: nothing there, not an image, several series or uneven slices in the folder, more than one
-            component per voxel, or a fourth dimension.
+        InputError: nothing there, not an image, more than one component per voxel, a fourth dimension, or DICOM images
+            that ``read_dicom`` refuses.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"There is no file {path}; check the path.")
-    if path.is_dir():
-        return _volume_from_image(series_image(path, series), path)
+    if path.is_dir() or is_dicom(path):
+        return read_dicom(path, series, echo)
+    if series is not None or echo is not None:
+        raise InputError(
+            f"{path.name} is no DICOM, whose series and echoes can be chosen; leave out --series and --echo."
+        )
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -86,7 +91,9 @@ def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
-    return Volume(sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality, _slice_thickness(image))
+    return Volume(
+        sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality, _slice_thickness(image), _slice_axis(image)
+    )
 
 
 def _slice_thickness(image: sitk.Image) -> float | None:
@@ -95,3 +102,8 @@ def _slice_thickness(image: sitk.Image) -> float | None:
     except ValueError:
         return None
     return thickness if 0 < thickness < math.inf else None
+
+
+def _slice_axis(image: sitk.Image) -> int | None:
+    name = image.GetMetaData(SLICE_AXIS).strip() if image.HasMetaDataKey(SLICE_AXIS) else ""
+    return AXES.index(name) if len(name) == 1 and name in AXES else None

@@ -9,8 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..geometry.volume import LPS_TO_RAS, Volume
-from .dicom.tags import MODALITY, SLICE_THICKNESS
+from ..geometry.volume import AXES, LPS_TO_RAS, Volume
+from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
 from .whole_outputs import check_output_folder, temporary_name
 
 OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
@@ -35,8 +35,8 @@ def write_volume(volume: Volume, path: os.PathLike | str, compressed: bool = Tru
 
 
 def image_from_volume(volume: Volume) -> sitk.Image:
-    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality
-    and slice thickness."""
+    """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality,
+    slice thickness and slice axis."""
     image = sitk.GetImageFromArray(volume.voxels)
     matrix = LPS_TO_RAS @ volume.ijk_to_ras
     image.SetOrigin(matrix[:3, 3].tolist())
@@ -46,6 +46,8 @@ def image_from_volume(volume: Volume) -> sitk.Image:
         image.SetMetaData(MODALITY, volume.modality)
     if volume.slice_thickness:
         image.SetMetaData(SLICE_THICKNESS, f"{volume.slice_thickness:g}")
+    if volume.slice_axis is not None:
+        image.SetMetaData(SLICE_AXIS, AXES[volume.slice_axis])
     return image
 
 

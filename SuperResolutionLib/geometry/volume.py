@@ -28,6 +28,7 @@ class Volume:
         ijk_to_ras: 4x4 float64 matrix from voxel indices ``(i, j, k, 1)``, whose integers are voxel centres, to RAS mm.
         modality: the DICOM modality ("MR", "CT"), or None where it is not known.
         slice_thickness: of the acquired slices, in mm (DICOM's Slice Thickness), or None where it is not known.
+        slice_axis: the axis across the acquired slices, 0, 1, 2 for i, j, k, or None where the file does not say.
 
     Raises:
         InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
@@ -37,6 +38,7 @@ class Volume:
     ijk_to_ras: np.ndarray
     modality: str | None = None
     slice_thickness: float | None = None
+    slice_axis: int | None = None
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels).view()
@@ -125,7 +127,7 @@ class Volume:
         box = tuple(slice(low, high) for low, high in zip(reversed(first), reversed(last)))
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] += matrix[:3, :3] @ np.array(first, dtype=float)
-        return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness)
+        return Volume(self.voxels[box], matrix, self.modality, self.slice_thickness, self.slice_axis)
 
 
 def refined_matrix(ijk_to_ras: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

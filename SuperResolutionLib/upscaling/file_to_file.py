@@ -22,6 +22,7 @@ def upscale_file(
     request: UpscaleRequest | None = None,
     *,
     series: str | None = None,
+    echo: int | None = None,
     added: os.PathLike | str | None = None,
     uncertainty: os.PathLike | str | None = None,
     report_file: os.PathLike | str | None = None,
@@ -34,7 +35,7 @@ def upscale_file(
 
     Args:
         source: an image file or a DICOM series folder.
-        series: which series of a folder that holds several, see ``dicom_series_in``.
+        series, echo: which DICOM images of a folder or file that holds several, see ``read_dicom``.
         added: where to write the result minus B-spline interpolation.
         uncertainty: where to write the ensemble's standard deviation; ``request.uncertainty`` must ask for it.
         report_file: where to write the report, as JSON. An old one is removed before ``output`` is replaced, so that a
@@ -52,7 +53,7 @@ def upscale_file(
         check_output_folder(report_file)
         if Path(report_file).is_dir():
             raise InputError(f"{report_file} is a folder; give the report another name.")
-    volume = read_volume(source, series)
+    volume = read_volume(source, series, echo)
     for path in outputs:
         check_format_holds(volume, path)
     result = upscale(volume, request, progress, cancelled)

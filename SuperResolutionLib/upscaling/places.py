@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..acquisition.survey import Survey
 from ..errors import InputError
 from ..geometry.grid import Box, Grid
-from ..geometry.ijk import ijk
+from ..geometry.ijk import ijk, with_along
 from ..models.bundles import Model
 from .request import UpscaleRequest
 from .wish import Wish
@@ -49,7 +49,7 @@ def places_for(survey: Survey, wish: Wish, request: UpscaleRequest) -> Places:
     plane_box, plane_grid = box, grid
     if wish.through is not None:
         plane_box = _with_surroundings(box, whole, across, wish.through, 1 if wish.plane is None else wish.plane.factor)
-        plane_grid = _result_grid(whole.cropped(plane_box), wish.with_slices_kept(across, survey.spacing[across]))
+        plane_grid = _result_grid(whole.cropped(plane_box), _with_slices_kept(wish, across, survey.spacing[across]))
     source = survey.band.dimensions if wish.from_band else whole.dimensions
     halo = 0 if wish.plane is None else wish.plane.halo
     return Places(box, grid, plane_box, plane_grid, _with_context(plane_box, source, whole.dimensions, across, halo))
@@ -57,6 +57,13 @@ def places_for(survey: Survey, wish: Wish, request: UpscaleRequest) -> Places:
 
 def _result_grid(wanted: Grid, wish: Wish) -> Grid:
     return wanted.refined(wish.factors) if wish.spacing is None else wanted.at_spacing(wish.spacing)
+
+
+def _with_slices_kept(wish: Wish, axis: int, spacing: float) -> Wish:
+    """Return the wish for the slice plane alone, with slices across ``axis`` that stay ``spacing`` mm apart."""
+    if wish.spacing is None:
+        return replace(wish, factors=with_along(wish.factors, axis, 1))
+    return replace(wish, spacing=with_along(wish.spacing, axis, spacing))
 
 
 def _wanted_box(grid: Grid, request: UpscaleRequest) -> Box:

@@ -51,8 +51,7 @@ def upscale(
     """
     began = time.monotonic()
     request = request or UpscaleRequest()
-    scan = survey(volume, request.named_axis)
-    return _carry_out(plan(scan, request), progress, cancelled, began)
+    return _carry_out(plan(survey(volume, request.named_axis), request), progress, cancelled, began)
 
 
 def carry_out(

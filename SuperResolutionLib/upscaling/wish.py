@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from ..acquisition.survey import Survey, is_plausible_thickness
 from ..errors import InputError
-from ..geometry.ijk import ijk, with_along
 from ..geometry.volume import AXES
 from ..models.bundles import QUALITIES, Model, choose_model, find_model, installed_models, through_slices_model
 from .request import UpscaleRequest
@@ -37,12 +36,6 @@ class Wish:
     factors: tuple[int, int, int] = (1, 1, 1)
     spacing: tuple[float, float, float] | None = None
     from_band: bool = False
-
-    def with_slices_kept(self, axis: int, spacing: float) -> Wish:
-        """Return the wish for the slice plane alone, with slices across ``axis`` that stay ``spacing`` mm apart."""
-        if self.spacing is None:
-            return replace(self, factors=with_along(self.factors, axis, 1))
-        return replace(self, spacing=with_along(self.spacing, axis, spacing))
 
 
 def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
@@ -74,7 +67,7 @@ def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) ->
     if factor is None:
         factor = 4 if named is None else named.factor
     if isinstance(factor, (int, float)):
-        factors: tuple[float, ...] = with_along((factor, factor, factor), across, 1)
+        factors: tuple[float, ...] = tuple(1 if axis == across else factor for axis in range(3))
     else:
         factors = tuple(factor)
         if request.named_axis is None and (len(factors) != 3 or len(set(factors)) > 1):
@@ -98,7 +91,8 @@ def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) ->
     plane = _plane_model(named, in_plane, request) if in_plane > 1 else None
     if plane is not None and named is plane and plane.factor < in_plane:
         raise InputError(f"The model {plane.name} upscales x{plane.factor}, not x{in_plane:g}; choose another model.")
-    return Wish(plane, _through_model(named) if through > 1 else None, factors=ijk(int(value) for value in factors))
+    i, j, k = (int(value) for value in factors)
+    return Wish(plane, _through_model(named) if through > 1 else None, factors=(i, j, k))
 
 
 def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -> Wish:
@@ -110,7 +104,8 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
     elif isinstance(request.spacing, (tuple, list)):
         target = tuple(float(value) for value in request.spacing)
     else:
-        target = with_along((float(request.spacing or 0),) * 3, across, spacing[across])
+        wanted = float(request.spacing or 0)
+        target = tuple(spacing[axis] if axis == across else wanted for axis in range(3))
     if len(target) != 3 or not all(math.isfinite(value) and value > 0 for value in target):
         raise InputError("A target spacing is one or three positive numbers in mm, such as 0.5 or 0.5x0.5x2.")
     needed = [spacing[axis] / target[axis] for axis in range(3)]
@@ -133,7 +128,8 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
     through = _through_model(named) if needed[across] > 1.001 else None
     if plane is None and through is None and max(needed) < ISOTROPIC_WITHIN:
         raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
-    return Wish(plane, through, spacing=ijk(target))
+    i, j, k = target
+    return Wish(plane, through, spacing=(i, j, k))
 
 
 def _plane_model(named: Model | None, needed: float, request: UpscaleRequest) -> Model:

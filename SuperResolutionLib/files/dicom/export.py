@@ -18,8 +18,9 @@ from ...geometry.volume import LPS_TO_RAS, Volume
 from ...version import VERSION
 from ..whole_outputs import check_output_folder, temporary_name
 from .attributes import EQUIPMENT, KEPT, KEPT_GROUPS, KEPT_OF_MODALITY, MAY_BE_EMPTY, MAY_BE_EMPTY_OF_MODALITY
+from .headers import import_pydicom
 from .pixels import StoredPixels, store_pixels
-from .series import DicomSeries, import_pydicom, read_dicom_series
+from .series import DicomSeries, read_dicom_series
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -6,14 +6,14 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
-from ..reading import read_volume
+from .headers import import_pydicom
+from .reading import read_dicom
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -41,19 +41,6 @@ class DicomSeries:
         return values[0]
 
 
-def import_pydicom() -> ModuleType:
-    """Return the package pydicom.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import pydicom
-    except ImportError:
-        raise InputError("DICOM export needs pydicom; install it by: pip install pydicom.") from None
-    return pydicom
-
-
 def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
     """Read the series in a folder.
 
@@ -65,7 +52,7 @@ def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give the folder of the source series.")
-    volume = read_volume(folder)
+    volume = read_dicom(folder)
     headers = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about values that scanners write against the standard

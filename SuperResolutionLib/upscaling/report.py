@@ -46,10 +46,9 @@ def networks(report: dict) -> list[dict]:
 def consistency_sentence(step: dict) -> str:
     """Return what the part of a step with a network says of how well its result agrees with what was measured."""
     held = step["consistency"]
-    which = "them" if step["kind"] == "new slices" else "it"
     return (
         f"{'held' if held['held'] else 'not held'}: {held['band']};"
-        f" the result agrees with {which} to {held['residual_percent']:.3f} % (RMS)"
+        f" the result agrees with it to {held['residual_percent']:.3f} % (RMS)"
     )
 
 

@@ -1,10 +1,10 @@
 """How well new slices are made: isotropic scans made thick along each sharp axis, and refined again.
 
-    python -m Testing.benchmark.through_plane SCAN[=AXES]... [--adapt] [--out DIR] [--model DIR]
+    python -m Testing.benchmark.through_plane SCAN[=AXES]... [--profile NAME] [--noise SHARE] [--adapt] [--out DIR]
 
-Each scan is averaged along each of AXES (ijk by default) with a Gaussian slice profile, rounded to its scalar type, and
-given to the whole program; cubic B-spline interpolation is what it is compared with. Prints a table, and writes it as
-table.md and every measurement as records.json.
+Each scan is averaged along each of AXES (ijk by default) with a slice profile (Gaussian by default), rounded to its
+scalar type, and given to the whole program; cubic B-spline interpolation is what it is compared with. Prints a table,
+and writes it as table.md and every measurement as records.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SuperResolutionLib.acquisition.slice_profile import slice_profile_weights
+from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile_weights
 from SuperResolutionLib.evaluation.metrics import (
     foreground,
     fourier_row_correlation,
@@ -36,13 +37,21 @@ ACQUISITIONS = {"3 px": (3, 1.0), "4 px": (4, 1.0), "5 px, 4 thick": (5, 0.8), "
 """Distance of the slices in voxels, and their thickness as a share of it."""
 
 
-def thick_volume(volume: Volume, axis: int, spacing: int, thickness: float, profile: str) -> tuple[Volume, Volume]:
-    """Return ``(thick, truth)``: slices averaged along ``axis``, and what of ``volume`` they cover."""
+def thick_volume(
+    volume: Volume, axis: int, spacing: int, thickness: float, profile: str, noise: float = 0.0
+) -> tuple[Volume, Volume]:
+    """Return ``(thick, truth)``: slices averaged along ``axis``, with Rician noise, and what of ``volume`` they cover.
+
+    ``noise`` is a share of the robust range of ``volume``.
+    """
     last = list(volume.dimensions)
     last[axis] -= last[axis] % spacing
     truth = volume.cropped((0, 0, 0), tuple(last))
     weights = slice_profile_weights(last[axis], spacing, thickness * spacing, profile).float().numpy()
     slices = np.tensordot(weights, np.moveaxis(truth.voxels, 2 - axis, 0).astype(np.float32), 1)
+    if noise:
+        sigma = noise * IntensityScale.of(volume.voxels).span
+        slices = add_rician_noise(torch.from_numpy(slices), sigma, torch.Generator().manual_seed(0)).numpy()
     voxels = np.moveaxis(as_scalar_type(slices, volume.voxels.dtype), 0, 2 - axis)
     factors = tuple(1 / spacing if a == axis else 1.0 for a in range(3))
     matrix = refined_matrix(truth.ijk_to_ras, factors)
@@ -56,7 +65,7 @@ def measurements(volume: Volume, axes: str, options: argparse.Namespace) -> Iter
         for name, (spacing, thickness) in ACQUISITIONS.items():
             if options.only and name not in options.only:
                 continue
-            thick, truth = thick_volume(volume, axis, spacing, thickness, options.profile)
+            thick, truth = thick_volume(volume, axis, spacing, thickness, options.profile, options.noise)
             factors = tuple(spacing if a == axis else 1 for a in range(3))
             request = UpscaleRequest(
                 factor=factors,
@@ -117,7 +126,8 @@ def main() -> None:
     parser.add_argument("scans", nargs="+", metavar="SCAN[=AXES]")
     parser.add_argument("--model", help="a model folder")
     parser.add_argument("--quality", default="standard")
-    parser.add_argument("--profile", default="gaussian")
+    parser.add_argument("--profile", default="gaussian", choices=tuple(PROFILES))
+    parser.add_argument("--noise", type=float, default=0.0, help="Rician, a share of the robust range, such as 0.02")
     parser.add_argument("--adapt", action="store_true")
     parser.add_argument("--no-consistency", dest="hold", action="store_false")
     parser.add_argument("--only", action="append", choices=tuple(ACQUISITIONS))

@@ -35,7 +35,7 @@ THROUGH_THE_SLICES = {
     "axes": "through the slices",
     "acquisition": {
         "operator": "slice profile: Gaussian, boxcar or trapezoid of 0.6 to 1.3 spacings FWHM",
-        "held_band": 1.0,
+        "held_band": 0.25,
     },
 }
 

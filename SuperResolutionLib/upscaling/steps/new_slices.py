@@ -99,7 +99,7 @@ class MakeNewSlices:
         lowest = scale.zero if run.survey.magnitude else None
         try:
             fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places))
-            held = HeldSlices(rows.places, len(slices), thickness, levels.noise, lowest)
+            held = HeldSlices(rows.places, len(slices), thickness, self.model.held_band, levels.noise, lowest)
             if self.hold:
                 held.project(fine, slices)
             residual = held.residual(fine, slices)

@@ -212,8 +212,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.
             SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
         """
-        call = EngineCall(factor, asStored, options, progress, cancelled)
-        return self._nodeUpscaler.upscale(inputNode, call, outputNode, show)
+        asked = {"progress": progress, "cancelled": cancelled, "asStored": asStored, **options}
+        return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, **asked)
 
     def upscaleSequence(
         self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options
@@ -233,7 +233,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             fineNode = slicer.util.getModuleLogic("SuperResolution").upscaleSequence(sequenceNode, factor=2)
             slicer.util.saveNode(fineNode, "fine.seq.nrrd")
         """
-        call = EngineCall(factor, asStored, options, progress, cancelled)
+        call = EngineCall(factor, progress, cancelled, asStored, **options)
         return self._sequenceUpscaler.upscale(sequenceNode, call, show)
 
     def upscaleFolder(
@@ -272,7 +272,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             for outcome in logic.upscaleFolder("/data/scans", "/data/scans_x2", factor=2, resume=True):
                 print(outcome.state, outcome.name, outcome.message)
         """
-        call = EngineCall(factor, asStored, options, progress, cancelled)
+        call = EngineCall(factor, progress, cancelled, asStored, **options)
         return self._folderUpscaler.upscale(inputFolder, outputFolder, call, resume, finished)
 
 

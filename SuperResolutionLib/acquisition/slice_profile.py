@@ -60,7 +60,7 @@ def _integrated_sinc_profile() -> tuple[torch.Tensor, torch.Tensor]:
     distance = torch.linspace(-3, 3, 6001, dtype=torch.float64)
     profile = (torch.cos(math.pi * distance[:, None] * time) @ pulse).clamp(min=0)
     half = distance[profile >= profile.max() / 2]
-    integral = profile.cumsum(0)
+    integral = torch.cat([torch.zeros(1, dtype=torch.float64), torch.cumulative_trapezoid(profile)])
     return distance / (half[-1] - half[0]), integral / integral[-1]
 
 

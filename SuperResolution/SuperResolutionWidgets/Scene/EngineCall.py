@@ -8,16 +8,16 @@ class EngineCall:
 
     Args:
         factor, asStored: as of ``SuperResolutionLogic.upscale``.
-        options: other fields of ``UpscaleRequest``; ``region`` may be a markups ROI node, too.
         progress: called as ``progress(done, total, message)``, or None.
         cancelled: returns True to stop, or None.
+        options: other fields of ``UpscaleRequest``; ``region`` may be a markups ROI node, too.
 
     Attributes:
         fields: of ``UpscaleRequest``.
         gridFields: those that decide the output grid, by which ``ResultPlacement.nameFor`` names a result.
     """
 
-    def __init__(self, factor, asStored: bool, options: dict, progress, cancelled):
+    def __init__(self, factor=4, progress=None, cancelled=None, asStored=False, **options):
         self.fields = {"factor": factor, "as_stored": asStored, **options}
         self.gridFields = {key: self.fields[key] for key in ("factor", "spacing", "isotropic") if key in self.fields}
         self.progress = progress or (lambda done, total, message: None)

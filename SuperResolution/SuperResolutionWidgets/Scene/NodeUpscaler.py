@@ -41,8 +41,9 @@ class NodeUpscaler:
         self._engine = engine
         self._placement = placement or ResultPlacement()
 
-    def upscale(self, inputNode, call: EngineCall, outputNode, show: bool):
+    def upscale(self, inputNode, factor=4, outputNode=None, show=True, **asked):
         """Return the volume node that holds ``inputNode`` upscaled; see ``SuperResolutionLogic.upscale``."""
+        call = EngineCall(factor, **asked)
         volume = volumeFromNode(inputNode)
         self._placement.checkOutputNode(outputNode, inputNode)
         result = self._engine(volume, call.fieldsFor(inputNode), call.progress, call.cancelled)

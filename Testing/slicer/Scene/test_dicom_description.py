@@ -3,14 +3,13 @@
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
-from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 
 
 def upscaled(node, engine):
-    return NodeUpscaler(engine).upscale(node, EngineCall(4, False, {}, None, None), None, True)
+    return NodeUpscaler(engine).upscale(node)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
 def upscale(inputFolder, outputFolder, resume=False, progress=None, finished=None, **options):
     """Call a ``FolderUpscaler`` as ``SuperResolutionLogic.upscaleFolder`` does."""
-    call = EngineCall(2, False, options, progress, None)
+    call = EngineCall(2, progress, **options)
     return FolderUpscaler().upscale(inputFolder, outputFolder, call, resume, finished)
 
 

@@ -7,24 +7,14 @@ import pytest
 
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
-from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 
 from SuperResolutionLib.errors import Cancelled, InputError  # noqa: E402
 
 
-def console(upscaler):
-    """Return the function that calls a ``NodeUpscaler`` as ``SuperResolutionLogic.upscale`` does."""
-
-    def upscale(node, factor=4, outputNode=None, show=True, progress=None, cancelled=None, asStored=False, **options):
-        return upscaler.upscale(node, EngineCall(factor, asStored, options, progress, cancelled), outputNode, show)
-
-    return upscale
-
-
 @pytest.fixture
 def upscale(nearest):
-    return console(NodeUpscaler(nearest))
+    return NodeUpscaler(nearest).upscale
 
 
 def test_the_result_fills_the_same_box_with_finer_voxels(phantom, upscale):
@@ -158,7 +148,7 @@ def test_an_output_node_that_was_removed_meanwhile_is_replaced(phantom, scene, n
         scene.RemoveNode(output)
         return nearest(*arguments)
 
-    node = console(NodeUpscaler(engine))(phantom, outputNode=output)
+    node = NodeUpscaler(engine).upscale(phantom, outputNode=output)
     assert node is not output
     assert node.GetScene() is scene
 
@@ -202,7 +192,7 @@ def test_a_failed_run_leaves_no_node_behind(phantom, contents):
 
     before = contents()
     with pytest.raises(RuntimeError):
-        console(NodeUpscaler(engine))(phantom)
+        NodeUpscaler(engine).upscale(phantom)
     assert contents() == before
 
 
@@ -219,7 +209,7 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(phantom, nearest, 
     monkeypatch.setattr(ResultPlacement, step, fail)
     before = contents()
     with pytest.raises(MemoryError):
-        console(NodeUpscaler(nearest))(phantom)
+        NodeUpscaler(nearest).upscale(phantom)
     assert contents() == before
 
 
@@ -228,7 +218,7 @@ def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "SuperResolutionLib.upscaling.upscale", None)
     with pytest.raises(InputError, match="install"):
-        console(NodeUpscaler())(phantom)
+        NodeUpscaler().upscale(phantom)
 
 
 @pytest.mark.parametrize("fault", ["OSError('[WinError 126] DLL not found')", "AttributeError('no torch.nn')"])
@@ -251,7 +241,7 @@ def test_a_half_installed_torch_is_named_in_one_sentence(root, tmp_path, fault):
 
 
 def test_the_real_engine_upscales_a_node(phantom):
-    node = console(NodeUpscaler())(phantom, factor=2, device="cpu", quality="fast")
+    node = NodeUpscaler().upscale(phantom, factor=2, device="cpu", quality="fast")
     assert node.GetImageData().GetDimensions() == (48, 40, 6)
     fine = slicer.util.arrayFromVolume(node).astype(float)
     coarse = fine.reshape(6, 20, 2, 24, 2).mean(axis=(2, 4))
@@ -270,7 +260,7 @@ def test_the_real_engine_upscales_a_node(phantom):
     ids=str,
 )
 def test_isotropic_and_target_spacing_are_served_and_named(phantom, wish, name, size):
-    node = console(NodeUpscaler())(phantom, device="cpu", **wish)
+    node = NodeUpscaler().upscale(phantom, device="cpu", **wish)
     assert node.GetName() == name
     assert node.GetImageData().GetDimensions() == size
     bounds, inputBounds = np.zeros(6), np.zeros(6)

@@ -26,7 +26,7 @@ def console(upscaler):
     """Return the function that calls a ``SequenceUpscaler`` as ``SuperResolutionLogic.upscaleSequence`` does."""
 
     def upscale(node, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options):
-        return upscaler.upscale(node, EngineCall(factor, asStored, options, progress, cancelled), show)
+        return upscaler.upscale(node, EngineCall(factor, progress, cancelled, asStored, **options), show)
 
     return upscale
 

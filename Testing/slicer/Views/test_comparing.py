@@ -7,7 +7,6 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
-from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
 from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 from SuperResolutionWidgets.Views.ComparisonView import ComparisonView  # noqa: E402
@@ -319,7 +318,7 @@ def make(ready, nearest):
     """A function that places a result of a node, as a run does."""
 
     def make_result(node):
-        result = NodeUpscaler(nearest).upscale(node, EngineCall(2, False, {}, None, None), None, True)
+        result = NodeUpscaler(nearest).upscale(node, 2)
         ready.panel.refresh()
         return result
 

@@ -15,10 +15,13 @@ from torch.utils.data import Dataset
 
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
-from SuperResolutionLib.acquisition.slice_profile import PROFILES, thick_slices
+from SuperResolutionLib.acquisition.slice_profile import thick_slices
 from SuperResolutionLib.acquisition.thick_patches import AREA, draw_patch, flipped_alike, slices_within
 from SuperResolutionLib.models.networks import fine_rows
 from Training.data.slice_pairs import EMPTY_PATCH, ENDLESS, SMALLEST_SHRINK, TRIES, read_planes
+
+DRAWN_PROFILES = ("boxcar", "trapezoid", "gaussian")
+"""Of the slices; the truncated sinc is left to tell whether a network takes a profile that it never saw."""
 
 
 class ThroughPlanePairs(Dataset):
@@ -74,7 +77,7 @@ class ThroughPlanePairs(Dataset):
         stack, offset = self.stacks[random.choice(len(self.stacks), p=self._chances)]
         slices = slices_within(self.rows, spacing)
         rows = fine_rows(slices, spacing)
-        profile = list(PROFILES)[random.integers(len(PROFILES))]
+        profile = DRAWN_PROFILES[random.integers(len(DRAWN_PROFILES))]
         for _ in range(TRIES):
             image = stack[random.integers(len(stack)), 0]
             patch = draw_patch(image.T if random.integers(2) else image, rows, slices, random)

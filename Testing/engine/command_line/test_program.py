@@ -231,7 +231,7 @@ BAD_INPUTS = {
     "infinity": ("{files}/inf.nrrd {out}", "infinite"),
     "a constant volume": ("{files}/constant.nrrd {out}", "equal"),
     "a slice plane one voxel thick": ("{files}/thin.nrrd {out}", "one voxel thick"),
-    "a factor that no model has": ("{brain} {out} --factor 3", "x3"),
+    "a factor that no model has": ("{brain} {out} --factor 9", "x9"),
     "factors that are no plane": ("{brain} {out} --factor 4x2x1", "4x2x1"),
     "a factor that is no number": ("{brain} {out} --factor two", "--factor"),
     "isotropic of what is isotropic": ("{files}/constant.nrrd {out} --isotropic", "equal"),

@@ -105,4 +105,4 @@ def test_what_is_read_out_of_a_report_is_of_the_networks_that_ran(reports):
 def test_the_sentences_on_consistency_say_what_is_held_and_how_well(reports):
     plane, slices = reports["both"]["steps"]
     assert consistency_sentence(plane).startswith("held: the input's band below 0.25 of its Nyquist frequency")
-    assert consistency_sentence(slices).startswith("held: the slices' band below 0.5 of its Nyquist frequency")
+    assert consistency_sentence(slices).startswith("held: the slices' band below 0.25 of its Nyquist frequency")

@@ -603,7 +603,7 @@ def test_a_constant_volume_is_an_input_error(value):
         {"device": "cuda:99"},
         {"quality": "good"},
         {"model": "no-such-model"},
-        {"factor": 3},
+        {"factor": 9},
     ],
     ids=str,
 )

@@ -197,7 +197,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
 
         Args:
             inputNode: a scalar volume node; it is not changed.
-            factor: 2 or 4 for the slice plane, or one factor per axis i, j, k, as in ``(2, 2, 1)`` or ``(1, 1, 4)``.
+            factor: up to 8, whole, for the slice plane, or one per axis i, j, k, as in ``(2, 2, 1)`` or ``(1, 1, 4)``.
             outputNode: the scalar volume node to fill; None makes a new one, ``<input> SR x4``.
             show: whether the slice views show the result.
             progress: called as ``progress(done, total, message)``.

@@ -64,13 +64,7 @@ class HeldBand:
 
     def report(self, residual: float) -> dict:
         """Return what the report says of a result that misses the band by ``residual`` (RMS, normalised)."""
-        return {
-            "operator": "voxel average, Gaussian low-pass",
-            "band": f"the input's band below {self.width:g} of its Nyquist frequency, down to the noise",
-            "noise_percent": round(100 * self.noise, 3),
-            "tolerance_percent": round(100 * self.tolerance, 3),
-            "residual_percent": round(100 * residual, 4),
-        }
+        return _report(self, "voxel average", "the input's", residual)
 
     def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
         sigma = self._sigma
@@ -88,9 +82,9 @@ class HeldSlices:
 
     The profile of a slice is not known: a Gaussian, a box, a trapezoid and a truncated sinc, and thicknesses that
     differ by a tenth, pass the frequencies near the slices' Nyquist frequency by very different amounts, and to hold
-    those by the wrong one costs half a decibel. Well below it they agree, so only that band is held:
-    ``low_pass(average(fine)) = low_pass(slices)``, with a Gaussian low-pass along the slice axis and a Gaussian
-    profile. The correction is the smallest one, by the pseudo-inverse of the averaging.
+    those by the wrong one makes the result worse. Well below it they agree, so only that band is held:
+    ``low_pass(average(fine)) = low_pass(slices)``, with a Gaussian low-pass along the slice axis and ``PROFILE`` as
+    the average. The correction is the smallest one, by the pseudo-inverse of the averaging.
 
     Args:
         places: where the fine rows lie, evenly, ascending, in slices from the first one's centre.
@@ -144,18 +138,22 @@ class HeldSlices:
 
     def report(self, residual: float) -> dict:
         """Return what the report says of a result that misses the slices by ``residual`` (RMS, normalised)."""
-        return {
-            "operator": "Gaussian slice profile of that thickness, Gaussian low-pass",
-            "band": f"the slices' band below {self.width:g} of its Nyquist frequency, down to the noise",
-            "noise_percent": round(100 * self.noise, 3),
-            "tolerance_percent": round(100 * self.tolerance, 3),
-            "residual_percent": round(100 * residual, 4),
-        }
+        return _report(self, f"{PROFILE} slice profile of that thickness", "the slices'", residual)
 
     def _deviations(self, fine: np.ndarray, slices: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for row in range(fine.shape[1]):
             deviation = slices[:, row] - np.tensordot(self._average, fine[:, row], 1)
             yield fine[:, row], np.tensordot(self._low_pass, deviation, 1)
+
+
+def _report(held: HeldBand | HeldSlices, operator: str, whose: str, residual: float) -> dict:
+    return {
+        "operator": f"{operator}, Gaussian low-pass",
+        "band": f"{whose} band below {held.width:g} of its Nyquist frequency, down to the noise",
+        "noise_percent": round(100 * held.noise, 3),
+        "tolerance_percent": round(100 * held.tolerance, 3),
+        "residual_percent": round(100 * residual, 4),
+    }
 
 
 def _low_pass_deviation(width: float) -> float:

@@ -17,6 +17,7 @@ from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet
 from SuperResolutionLib.upscaling import reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
+from SuperResolutionLib.upscaling.consistency import PROFILE
 from SuperResolutionLib.upscaling.report import model_names
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
@@ -109,7 +110,7 @@ def test_the_result_averaged_over_the_slices_gives_the_band_of_the_slices_again(
     coarse = thick(sharp, 4, thickness)
     request = UpscaleRequest(factor=(1, 1, 4), model=untrained, thickness=4 * thickness, output_type="float")
     result = upscale(coarse, request)
-    weights = slice_profile_weights(36, 4, 4 * thickness).float().numpy()
+    weights = slice_profile_weights(36, 4, 4 * thickness, PROFILE).float().numpy()
     again = np.tensordot(weights, result.volume.voxels, 1)
     span = np.subtract(*np.percentile(coarse.voxels, [99.5, 0.5]))
     sigma = np.sqrt(2 * np.log(2)) / (np.pi * HELD_BAND)

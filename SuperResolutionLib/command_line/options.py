@@ -61,6 +61,13 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detail", type=float, metavar="0..1", help="0 fidelity, 1 perceptual; the model's default")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--quality", choices=("fast", "standard", "best"), default="standard")
+    parser.add_argument(
+        "--grain",
+        type=float,
+        metavar="0..1",
+        help="the share of the measured grain, which the network smooths away, to add back; by default half of it in"
+        " flat tissue",
+    )
     parser.add_argument("--no-consistency", action="store_true", help="do not hold the measured band")
     parser.add_argument("--progress", choices=tuple(PROGRESS), default="bar")
 
@@ -82,7 +89,7 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
         "labels",
     )
     chosen = {name: getattr(options, name) for name in named if hasattr(options, name)}
-    engine = {name: getattr(options, name) for name in ("model", "detail", "device", "quality")}
+    engine = {name: getattr(options, name) for name in ("model", "detail", "device", "quality", "grain")}
     return UpscaleRequest(**{**chosen, **engine, "consistency": not options.no_consistency, **more})
 
 

@@ -60,21 +60,14 @@ class HeldBand:
             correction = correction + beyond_noise
         if not correction.any():
             return result
-        return result + _upsampled(correction, factor)
+        return result + upsampled(correction, factor)
 
     def report(self, residual: float) -> dict:
         """Return what the report says of a result that misses the band by ``residual`` (RMS, normalised)."""
         return _report(self, "voxel average", "the input's", residual)
 
     def _low_pass(self, image: torch.Tensor) -> torch.Tensor:
-        sigma = self._sigma
-        for axis in (-2, -1):
-            radius = min(math.ceil(3 * sigma), image.shape[axis] - 1)
-            taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
-            kernel = (taps / taps.sum()).reshape((1, 1, -1, 1) if axis == -2 else (1, 1, 1, -1))
-            padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
-            image = F.conv2d(F.pad(image, padding, mode="reflect"), kernel)
-        return image
+        return low_pass(image, self._sigma)
 
 
 class HeldSlices:
@@ -162,6 +155,17 @@ def _low_pass_deviation(width: float) -> float:
     return math.sqrt(2 * math.log(2)) / (math.pi * width)
 
 
+def low_pass(image: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Return ``image`` ``(N, 1, H, W)`` after a Gaussian of SD ``sigma`` pixels, mirrored at its edges."""
+    for axis in (-2, -1):
+        taps = torch.from_numpy(_low_pass_taps(sigma, image.shape[axis] - 1)).to(image)
+        kernel = taps.reshape((1, 1, -1, 1) if axis == -2 else (1, 1, 1, -1))
+        radius = len(taps) // 2
+        padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
+        image = F.conv2d(F.pad(image, padding, mode="reflect"), kernel)
+    return image
+
+
 def _low_pass_taps(sigma: float, reach: int) -> np.ndarray:
     """Return the taps of a Gaussian of SD ``sigma`` voxels, which add up to 1, over at most ``reach`` to each side."""
     radius = min(math.ceil(3 * sigma), reach)
@@ -169,13 +173,14 @@ def _low_pass_taps(sigma: float, reach: int) -> np.ndarray:
     return taps / taps.sum()
 
 
-def _upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:
+def upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return ``image`` ``(N, 1, H, W)`` on the grid ``factor`` times as fine, by cubic convolution (Keys 1981)."""
     return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
 
 
 def _upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Return ``area_average(_upsampled(image))`` by one small kernel, as both are linear and shift-invariant."""
+    """Return ``area_average(upsampled(image))`` by one small kernel, as both are linear and shift-invariant."""
     impulse = torch.zeros(1, 1, 5, 5, device=image.device)
     impulse[..., 2, 2] = 1
-    kernel = area_average(_upsampled(impulse, factor), factor)
+    kernel = area_average(upsampled(impulse, factor), factor)
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel)

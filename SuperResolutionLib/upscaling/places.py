@@ -14,8 +14,8 @@ from ..models.bundles import Model
 from .request import UpscaleRequest
 from .wish import Wish
 
-CONTEXT = 16
-"""Coarse voxels around a region that the held band's low-pass may look at, on top of the network's halo."""
+CONTEXT = 24
+"""Coarse voxels around a region that the held band's low-pass and the grain may look at, beyond the network's halo."""
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
                 ensemble=ensemble,
                 spread=request.uncertainty and wish.through is None,
                 hold=request.consistency,
+                # What the network answers is looked at by itself where what was measured is not to be held.
+                grain=0.0 if request.grain is None and not request.consistency else request.grain,
                 chosen_by="as was asked for" if request.model is not None else f"chosen by quality {request.quality}",
             )
         )

@@ -26,6 +26,9 @@ class UpscaleRequest:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         quality: ``fast`` (compact network), ``standard`` (RRDB where one is installed) or ``best`` (plus the
             eight-fold flip and rotate ensemble).
+        grain: 0 to 1, the share of the measured noise which the slice plane's network smooths away that is added
+            back: of what the result, made coarse again, lacks of the scan. None adds half of it in flat tissue alone,
+            where the network would draw noise as lines, or none without ``consistency``; see ``grain``.
         consistency: hold the measured band (see ``consistency.HeldBand``).
         uncertainty: also return the ensemble's standard deviation; runs the ensemble whatever the quality.
         output_type: ``input`` keeps the scalar type, ``float`` gives float32.
@@ -48,6 +51,7 @@ class UpscaleRequest:
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     device: str = "auto"
     quality: str = "standard"
+    grain: float | None = None
     consistency: bool = True
     uncertainty: bool = False
     output_type: str = "input"

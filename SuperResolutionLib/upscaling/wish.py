@@ -189,6 +189,10 @@ def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:
         )
     if request.output_type not in ("input", "float"):
         raise InputError(f"The output type is input or float, not {request.output_type}.")
+    if request.grain is not None and not 0 <= request.grain <= 1:
+        raise InputError(f"A share of the grain lies between 0 and 1, unlike {request.grain:g}.")
+    if request.grain and wish.plane is None:
+        raise InputError("Grain is added where the slice plane is refined, which was not asked for; leave it out.")
     if request.uncertainty and wish.plane is None and wish.through is None:
         raise InputError("No network runs for this result, so it has no uncertainty; ask for it without.")
 

@@ -29,6 +29,7 @@ class RefineSlicePlane:
         scalar_type: of the result, as numpy names it.
         ensemble: whether the eight flips and turns are averaged. spread: whether their SD is wanted.
         hold: whether the measured band is held.
+        grain: the share of the grain that is added back; None as of ``grain.Grain``.
         chosen_by: why this model, in words.
     """
 
@@ -42,6 +43,7 @@ class RefineSlicePlane:
     ensemble: bool
     spread: bool
     hold: bool
+    grain: float | None
     chosen_by: str
 
     @property
@@ -59,6 +61,7 @@ class RefineSlicePlane:
 
         from ...models.precision import fastest_precision
         from ..consistency import HeldBand
+        from ..grain import Grain
         from ..inference import SliceInference
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
@@ -73,7 +76,7 @@ class RefineSlicePlane:
         )
         computed = volume.cropped(*self.computed)
         output = FineSlices(Grid.of(computed), self, levels.scale, run.survey.magnitude)
-        held = HeldBand(self.model.held_band, levels.noise)
+        held, grain = HeldBand(self.model.held_band, levels.noise), Grain(self.grain)
         squared_deviation = 0.0
         slices = np.moveaxis(computed.voxels, 2 - self.slice_axis, 0)
         batch = 1 if run.device.name == "cpu" else 8
@@ -84,6 +87,7 @@ class RefineSlicePlane:
             fine, spread = inference(measured)
             if self.hold:
                 fine = held.project(fine, measured, self.model.factor)
+            fine = grain.added(fine, measured, self.model.factor)
             deviation = held.deviation(fine, measured, self.model.factor)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
             output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
@@ -98,6 +102,7 @@ class RefineSlicePlane:
             "precision": str(inference.precision).replace("torch.", ""),
             "slices": len(slices),
             "tiles": inference.tiles,
+            "grain": grain.sentence,
             "consistency": {
                 "held": self.hold,
                 "measured": "the acquired band" if self.from_band else "the stored image",

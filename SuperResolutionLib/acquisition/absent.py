@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..geometry.volume import Volume
+from .outliers import FAR
 from .padding import padding_of_ct
 
 AIR = -1000
@@ -58,8 +59,8 @@ class Absent:
             return ""
         voxels = "1 voxel lies" if self.outlier_count == 1 else f"{self.outlier_count} voxels lie"
         return (
-            f"{voxels} more than 10000 times beyond the range of all others; their surroundings were upscaled without"
-            " them, and they come back as they are, each as large as it was."
+            f"{voxels} more than {FAR:.0f} ranges beyond that of all others; what surrounds them is upscaled without"
+            " them, and they come back as they are."
         )
 
     def seen(self, volume: Volume, across: int) -> Volume:

@@ -1,4 +1,4 @@
-"""Padding and outliers: the rest of a scan is upscaled as if they were not there, and they come back in their places."""
+"""Padding and outliers: the rest of a scan is upscaled as if they were not there, and they come back in place."""
 
 from dataclasses import replace
 
@@ -13,18 +13,16 @@ from SuperResolutionLib.upscaling.file_to_file import upscale_file
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
 
-SHAPE = (5, 48, 52)
+SHAPE = (5, 40, 44)
 MATRIX = np.array([[-0.8, 0.1, 0, 9], [0.1, 0.8, 0, -4], [0, 0, 3, 50], [0, 0, 0, 1.0]])
 WISHES = {
     "x2": {"factor": 2},
-    "x4": {"factor": 4},
-    "x3": {"factor": 3},
     "new slices": {"factor": (1, 1, 2)},
     "both": {"factor": (2, 2, 2)},
     "isotropic": {"factor": None, "isotropic": True},
     "spacing": {"factor": None, "spacing": 0.3},
-    "region": {"factor": 2, "region": (-20, -10, 52, 0, 20, 60)},
-    "box of both": {"factor": (2, 2, 2), "box": ((5, 7, 1), (40, 48, 4))},
+    "region": {"factor": 3, "region": (-20, -10, 52, 0, 20, 60)},
+    "box of both": {"factor": (2, 2, 2), "box": ((5, 7, 1), (30, 28, 4))},
 }
 
 
@@ -42,7 +40,7 @@ def carried(mask, **wishes):
 def beyond():
     """What lies beyond a circle that moves from slice to slice; the last slice is wholly beyond it."""
     k, y, x = np.indices(SHAPE, dtype=float)
-    return (np.hypot(y - 23 - k, x - 26) > 20) | (k == 4)
+    return (np.hypot(y - 18 - k, x - 22) > 17) | (k == 4)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +56,7 @@ def test_a_cts_body_is_the_same_whether_padding_or_air_lies_outside(ct, beyond, 
     wishes = WISHES[wish]
     in_air = upscale(Volume(np.where(beyond, np.int16(-1000), ct), MATRIX, "CT"), request(**wishes)).volume
     mask = carried(beyond, **wishes)
-    assert 0.05 < mask.mean() < 0.9
+    assert 0.02 < mask.mean() < 0.9
     for value in (-2000, -3024):
         result = upscale(Volume(np.where(beyond, np.int16(value), ct), MATRIX, "CT"), request(**wishes))
         np.testing.assert_array_equal(result.volume.ijk_to_ras, in_air.ijk_to_ras)
@@ -68,10 +66,8 @@ def test_a_cts_body_is_the_same_whether_padding_or_air_lies_outside(ct, beyond, 
 
 
 @pytest.mark.parametrize("dtype, value", [(np.int16, -5), (np.int16, 9000), (np.uint16, 63536), (np.float32, -1e30)])
-@pytest.mark.parametrize("wish", ["x2", "new slices", "both", "isotropic"])
-def test_a_magnitude_image_is_refined_up_to_a_constant_border_of_any_value(
-    make_phantom, beyond, dtype, value, wish, single_precision
-):
+@pytest.mark.parametrize("wish", ["x2", "isotropic"])
+def test_a_magnitude_image_is_refined_up_to_a_constant_border_of_any_value(make_phantom, beyond, dtype, value, wish):
     whole = make_phantom(SHAPE, dtype, MATRIX, noise=4)
     whole = replace(whole, voxels=np.abs(whole.voxels.astype(np.float64)).astype(dtype))
     padded = replace(whole, voxels=np.where(beyond, np.array(value, dtype), whole.voxels))
@@ -138,14 +134,16 @@ def test_adapting_sees_no_padding(ct, beyond, monkeypatch):
     assert seen[0] > -0.1
 
 
-@pytest.mark.parametrize("wish", WISHES)
-@pytest.mark.parametrize("size, dtype", [(1e6, np.float32), (1e30, np.float32), (1e300, np.float64)])
-def test_two_voxels_that_ran_away_leave_the_rest_of_a_map_right(make_phantom, wish, size, dtype, single_precision):
+@pytest.mark.parametrize(
+    "size, dtype, wish",
+    [*((1e30, np.float32, wish) for wish in WISHES), (1e6, np.float32, "x2"), (1e300, np.float64, "both")],
+)
+def test_two_voxels_that_ran_away_leave_the_rest_of_a_map_right(make_phantom, size, dtype, wish):
     clean = make_phantom(SHAPE, float).voxels.astype(dtype) / 500
     wild = clean.copy()
     wild[2, 20, 21], wild[3, 30, 9] = size, -size
     wishes = WISHES[wish]
-    found, expected = (upscale(Volume(voxels, MATRIX), request(**wishes)) for voxels in (wild, clean))
+    found, expected = (upscale(Volume(voxels, MATRIX), request(as_stored=True, **wishes)) for voxels in (wild, clean))
     high, low = (carried(wild == value, **wishes) for value in (size, -size))
     assert high.any()
     voxels = found.volume.voxels
@@ -154,11 +152,11 @@ def test_two_voxels_that_ran_away_leave_the_rest_of_a_map_right(make_phantom, wi
     assert np.abs(difference).max() < 0.5 and np.sqrt(np.mean(difference**2)) < 0.01  # of a map of 0 to 2
     assert voxels[~low].min() >= 0
     assert found.report["survey"]["outliers"] == 2
-    assert any("2 voxels lie more than 10000 times" in warning for warning in found.report["warnings"])
+    assert any("2 voxels lie more than 10000 ranges beyond" in warning for warning in found.report["warnings"])
 
 
 def test_outliers_of_float64_are_the_largest_numbers_of_float32(make_phantom):
-    voxels = make_phantom(SHAPE, np.float64).voxels
+    voxels = make_phantom(SHAPE, np.float64).voxels.copy()
     voxels[2, 20, 21] = 1e300
     result = upscale(Volume(voxels, MATRIX), request(factor=2, output_type="float")).volume.voxels
     assert result.dtype == np.float32 and result.max() == np.finfo(np.float32).max

@@ -46,14 +46,15 @@ def padding_of_ct(voxels: np.ndarray, found: np.ndarray | None, certain: bool) -
     Args:
         certain: whether its file says that it is a CT; else they count only where they stand apart.
     """
-    low: np.ndarray | None = voxels <= CT_PADDING
-    if not certain:
+    low: np.ndarray | None
+    if certain:
+        low = voxels <= CT_PADDING
+        low = None if not low.any() or robust_range(voxels[~low]) is None else low
+    else:
         low = _padding_within(voxels, -np.inf, CT_PADDING, found)
-    elif robust_range(voxels[~low]) is None:
-        return found
-    if low is None or not low.any():
-        return found
-    return low if found is None else found | low
+    if low is None or found is None:
+        return found if low is None else low
+    return low | found
 
 
 def _constants_at_sides(voxels: np.ndarray, across: int, found: np.ndarray | None) -> list[tuple[float, float]]:

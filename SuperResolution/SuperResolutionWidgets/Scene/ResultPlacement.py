@@ -124,12 +124,15 @@ class ResultPlacement:
         self._copyUnit(inputNode, node)
 
     def _copyUnit(self, inputNode, node):
-        for name in ("VoxelValueQuantity", "VoxelValueUnits"):
-            entry, copied = getattr(inputNode, f"Get{name}")(), None
-            if entry is not None:
-                copied = slicer.vtkCodedEntry()
-                copied.Copy(entry)
-            getattr(node, f"Set{name}")(copied)
+        node.SetVoxelValueQuantity(self._copyOf(inputNode.GetVoxelValueQuantity()))
+        node.SetVoxelValueUnits(self._copyOf(inputNode.GetVoxelValueUnits()))
+
+    def _copyOf(self, codedEntry):
+        if codedEntry is None:
+            return None
+        copied = slicer.vtkCodedEntry()
+        copied.Copy(codedEntry)
+        return copied
 
     def _refer(self, node, references):
         for role in (self.INPUT_REFERENCE, *(companion.reference for companion in Companion)):

@@ -266,6 +266,23 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(phantom, nearest, 
     assert contents() == before
 
 
+def test_a_mask_that_was_loaded_as_a_volume_is_refused(phantom, contents):
+    slicer.util.updateVolumeFromArray(phantom, (slicer.util.arrayFromVolume(phantom) > 300).astype(np.uint8))
+    before = contents()
+    with pytest.raises(InputError, match="mask or a label map"):
+        NodeUpscaler().upscale(phantom, factor=2, device="cpu")
+    assert contents() == before
+
+
+def test_a_phase_image_is_not_called_ct(phantom):
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    from SuperResolutionLib.acquisition.survey import survey
+
+    slicer.util.updateVolumeFromArray(phantom, slicer.util.arrayFromVolume(phantom) * 17 % 8192 - 4096)
+    assert survey(volumeFromNode(phantom)).modality is None
+
+
 def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):
     import sys
 

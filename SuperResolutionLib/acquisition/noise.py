@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 BLOCK = 8
 
 
-def noise_level(slices: np.ndarray) -> float:
+def noise_level(slices: np.ndarray, left_out: np.ndarray | None = None) -> float:
     """Return the SD of the noise in ``(N, H, W)`` float32 slices, in their units; 0 where there is none to see.
 
     The median absolute Haar detail (Donoho and Johnstone 1994) sees anatomy as well as noise on coarse slices, so it
     is taken in each block of 16 x 16 voxels and the quietest tenth of the blocks that are not constant decides.
+
+    Args:
+        left_out: ``(N, H, W)`` bool, voxels that were not measured: blocks with one of them are not looked at.
     """
     rows, columns = (size // (2 * BLOCK) for size in slices.shape[1:])
     if min(rows, columns) < 1:
@@ -25,6 +28,9 @@ def noise_level(slices: np.ndarray) -> float:
     corners = [slices[:, y:height:2, x:width:2] for y in (0, 1) for x in (0, 1)]
     detail = np.abs(corners[0] - corners[1] - corners[2] + corners[3]) / 2
     blocks = detail.reshape(-1, rows, BLOCK, columns, BLOCK).swapaxes(2, 3).reshape(-1, BLOCK * BLOCK)
+    if left_out is not None:
+        sides = left_out[:, :height, :width].reshape(-1, rows, 2 * BLOCK, columns, 2 * BLOCK)
+        blocks = blocks[~sides.any(axis=(2, 4)).ravel()]
     blocks = blocks[(blocks > 0).mean(axis=1) > 0.5]
     if not len(blocks):
         return 0.0

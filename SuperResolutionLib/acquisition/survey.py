@@ -9,14 +9,17 @@ import numpy as np
 
 from ..geometry.grid import Grid
 from ..geometry.intensity import IntensityScale
+from ..geometry.nearest import at_nearest
 from ..geometry.volume import Volume
+from .absent import Absent, absent_of
 from .acquired_band import AcquiredBand, detect_acquired_band
 from .band_crop import crop_to_band
 from .label_map import is_label_map
+from .modality import is_ct
 from .noise import noise_level
+from .outliers import outliers_of
+from .padding import padding_of
 
-CT_BELOW = -500
-"""Of unsigned quantities only CT has voxels as low as this: air, at -1000 HU."""
 COARSER = 1.1
 """The axis across the slices is known by its spacing where that is more than so many times that of both others."""
 NOISE_SLICES = 16
@@ -29,7 +32,7 @@ class Levels:
     """What the intensities of a scan are.
 
     Attributes:
-        scale: the robust range of the whole volume.
+        scale: the robust range of the whole volume, but for what was not measured.
         noise: SD of the noise, normalised by ``scale``; 0 where there is none to see.
         empty: the normalised value around the patient where it is exactly constant, else None.
     """
@@ -48,6 +51,8 @@ class Survey:
 
     Attributes:
         volume: the scan.
+        absent: its voxels that were not measured, padding and outliers; None where all were.
+        seen: the scan as the networks see it, in which others stand for those; all that follows is of it.
         slice_axis: the axis across the slices, 0, 1, 2 for i, j, k.
         modality: the DICOM modality ("MR", "CT"), or None.
         thickness: of the slices in mm, the FWHM of their profile.
@@ -58,6 +63,8 @@ class Survey:
     """
 
     volume: Volume = field(repr=False)
+    absent: Absent | None = field(repr=False)
+    seen: Volume = field(repr=False)
     slice_axis: int
     slice_axis_from: str
     modality: str | None
@@ -82,17 +89,28 @@ class Survey:
     @cached_property
     def stored(self) -> Levels:
         """The intensities of the scan as it is stored."""
-        return _levels(self.volume, self.slice_axis)
+        return _levels(self.seen, self.slice_axis, self._uncounted)
 
     @cached_property
     def acquired_volume(self) -> Volume:
-        """The scan on the grid of the samples that were acquired: the scan itself where nothing was filled."""
-        return crop_to_band(self.volume, self.band) if self.band.zero_filled else self.volume
+        """``seen`` on the grid of the samples that were acquired: ``seen`` itself where nothing was filled."""
+        return crop_to_band(self.seen, self.band) if self.band.zero_filled else self.seen
 
     @cached_property
     def acquired(self) -> Levels:
         """The intensities of ``acquired_volume``, whose noise is another one."""
-        return _levels(self.acquired_volume, self.slice_axis) if self.band.zero_filled else self.stored
+        if not self.band.zero_filled:
+            return self.stored
+        uncounted, grid = self._uncounted, Grid.of(self.acquired_volume)
+        return _levels(
+            self.acquired_volume,
+            self.slice_axis,
+            None if uncounted is None else at_nearest(uncounted, self.grid, grid),
+        )
+
+    @property
+    def _uncounted(self) -> np.ndarray | None:
+        return None if self.absent is None else self.absent.uncounted
 
 
 def survey(volume: Volume, named_axis: int | None = None) -> Survey:
@@ -113,27 +131,35 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     elif volume.spacing[axis] <= COARSER * max(value for other, value in enumerate(volume.spacing) if other != axis):
         axis_from = "no axis being coarser than both others"
     lowest, highest = volume.voxels.min(), volume.voxels.max()
+    flaw = _flaw(lowest, highest)
+    label_map = volume.modality == SEGMENTATION or is_label_map(volume.voxels)
+    looked_at = not (flaw or label_map)
+    padding = padding_of(volume, axis) if looked_at else None
+    outliers = outliers_of(volume.voxels, padding) if looked_at else None
     spacing = volume.spacing[axis]
     modality, modality_from = volume.modality, "the file"
     if not modality:
-        is_ct = lowest <= CT_BELOW and not _is_signed_quantity(volume.voxels)
-        modality, modality_from = ("CT", "voxels as low as air in HU") if is_ct else (None, "nobody")
+        ct = is_ct(volume.voxels, padding, outliers)
+        modality, modality_from = ("CT", "voxels as low as air in HU") if ct else (None, "nobody")
+    absent = absent_of(volume, padding, outliers, modality == "CT") if looked_at else None
+    seen = volume if absent is None else absent.seen(volume, axis)
     thickness, thickness_from = volume.slice_thickness, "the file"
     if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
-    flaw = _flaw(lowest, highest)
     return Survey(
         volume=volume,
+        absent=absent,
+        seen=seen,
         slice_axis=axis,
         slice_axis_from=axis_from,
         modality=modality,
         modality_from=modality_from,
         thickness=thickness,
         thickness_from=thickness_from,
-        magnitude=bool(lowest >= 0),
-        label_map=modality == SEGMENTATION or is_label_map(volume.voxels),
+        magnitude=seen.is_magnitude,
+        label_map=label_map,
         flaw=flaw,
-        band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(volume, axis),
+        band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(seen, axis),
     )
 
 
@@ -151,14 +177,6 @@ def slice_axis(volume: Volume) -> int:
     return spacing.index(coarsest)
 
 
-def _is_signed_quantity(voxels: np.ndarray) -> bool:
-    """Return whether values beyond -500 and 500 are about as frequent, as those of a phase or a velocity.
-
-    In CT air and lung outnumber dense bone and metal.
-    """
-    return bool(np.count_nonzero(voxels < CT_BELOW) < 2 * np.count_nonzero(voxels > -CT_BELOW))
-
-
 def is_plausible_thickness(thickness: float, spacing: float) -> bool:
     """Return whether slices ``spacing`` mm apart can be ``thickness`` mm thick: a fifth to three times as much."""
     return 0.2 * spacing <= thickness <= 3 * spacing
@@ -173,10 +191,11 @@ def _flaw(lowest: float, highest: float) -> str:
     return ""
 
 
-def _levels(volume: Volume, axis: int) -> Levels:
-    scale = IntensityScale.of(volume.voxels)
+def _levels(volume: Volume, axis: int, uncounted: np.ndarray | None) -> Levels:
+    scale = IntensityScale.of(volume.voxels if uncounted is None else volume.voxels[~uncounted])
     slices = np.moveaxis(volume.voxels, 2 - axis, 0)
     chosen = np.unique(np.linspace(0, len(slices) - 1, NOISE_SLICES).round().astype(int))
+    left_out = None if uncounted is None else np.moveaxis(uncounted, 2 - axis, 0)[chosen]
     corners = volume.voxels[:: max(1, volume.voxels.shape[0] - 1)][:, [0, 0, -1, -1], [0, -1, 0, -1]]
     empty = float(scale.normalise(corners[:1, 0])[0]) if (corners == corners.flat[0]).all() else None
-    return Levels(scale, noise_level(scale.normalise(slices[chosen])), empty)
+    return Levels(scale, noise_level(scale.normalise(slices[chosen]), left_out), empty)

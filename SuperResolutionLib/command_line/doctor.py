@@ -48,7 +48,8 @@ def check_scan(path: os.PathLike | str, series: str | None = None, echo: int | N
 
     seen = survey(read_volume(path, series, echo))
     kind = "It is a mask or a label map." if seen.label_map else seen.band.sentence()
-    yield Finding(Path(path).name, True, " ".join([kind, *seen.volume.notes]))
+    absent = [] if seen.absent is None else [seen.absent.padding_sentence, seen.absent.outlier_sentence]
+    yield Finding(Path(path).name, True, " ".join(filter(None, [kind, *absent, *seen.volume.notes])))
     yield Finding(
         "slices",
         True,

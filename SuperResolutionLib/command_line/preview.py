@@ -40,6 +40,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     from ..geometry.ijk import with_along
     from ..geometry.resampling import resampled
     from ..upscaling.plan import plan
+    from ..upscaling.put_back import put_back
     from ..upscaling.report import model_names
     from ..upscaling.upscale import carry_out
 
@@ -59,8 +60,9 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         raise InputError(f"There is no slice {index}; give one from 0 to {volume.dimensions[across] - 1}.")
     box = with_along((0, 0, 0), across, index), with_along(volume.dimensions, across, index + 1)
     result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
-    coarse = volume.cropped(*box)
-    before_after(coarse, resampled(coarse, Grid.of(result.volume)), result.volume, options.picture, across=across)
+    coarse, seen = volume.cropped(*box), whole.survey.seen.cropped(*box)
+    interpolated, _ = put_back(whole.survey, resampled(seen, Grid.of(result.volume)))
+    before_after(coarse, interpolated, result.volume, options.picture, across=across)
     for warning in result.report["warnings"]:
         print(f"warning: {warning}")
     print(f"{options.picture}: slice {index} of {options.input} by {model_names(result.report)}")

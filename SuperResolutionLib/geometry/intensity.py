@@ -56,10 +56,14 @@ class IntensityScale:
 def as_scalar_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return ``values`` as ``dtype``: rounded and clamped to its limits where it is an integer type."""
     dtype = np.dtype(dtype)
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        highest = float(limits.max)
-        if highest > limits.max:  # float64 rounds the largest 64-bit integers up, beyond the type
-            highest = np.nextafter(highest, 0)
-        values = np.clip(np.rint(values), limits.min, highest)
-    return values.astype(dtype)
+    if dtype.kind not in "iu":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    values = np.rint(values)
+    highest = values.dtype.type(limits.max)
+    if float(highest) <= limits.max:
+        return np.clip(values, limits.min, highest).astype(dtype)
+    # float32 rounds the limit of 32 bits up, and float64 that of 64 bits: beyond the type, where a cast wraps.
+    result = np.clip(values, limits.min, np.nextafter(highest, values.dtype.type(0))).astype(dtype)
+    result[values >= highest] = limits.max
+    return result

@@ -30,6 +30,7 @@ class Volume:
         slice_thickness: of the acquired slices, in mm (DICOM's Slice Thickness), or None where it is not known.
         slice_axis: the axis across the acquired slices, 0, 1, 2 for i, j, k, or None where the file does not say.
         notes: what its reader had to decide and the user should know, a sentence each.
+        padding: the lowest and the highest value of voxels that its file says were not measured, once or more often.
 
     Raises:
         InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
@@ -41,6 +42,7 @@ class Volume:
     slice_thickness: float | None = None
     slice_axis: int | None = None
     notes: tuple[str, ...] = ()
+    padding: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels).view()

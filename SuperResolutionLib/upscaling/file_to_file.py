@@ -13,6 +13,7 @@ from ..files.whole_outputs import WholeOutputs, check_apart, check_output_folder
 from ..files.writing import check_format_holds, check_output_path, store_volume
 from ..geometry.interpolation import added_to_interpolation
 from ..geometry.volume import Volume
+from .put_back import zeroed
 from .request import UpscaleRequest
 from .upscale import upscale
 
@@ -69,7 +70,7 @@ def upscale_file(
             return outputs.add(path, lambda partial: store_volume(fine, partial, compressed))
 
         if added:
-            store(added_to_interpolation(volume, result.volume), added)
+            store(zeroed(result.survey, added_to_interpolation(result.survey.seen, result.volume)), added)
         if uncertainty:
             if result.uncertainty is None:
                 raise ValueError("the request did not ask for the uncertainty that is to be written")

@@ -87,6 +87,8 @@ class Plan:
         if self.box != ((0, 0, 0), whole.dimensions):
             sizes = [" x ".join(map(str, size)) for size in (whole.dimensions, whole.cropped(self.box).dimensions)]
             sentences.append(f"Of {sizes[0]} voxels, {sizes[1]} are upscaled.")
+        if self.survey.absent is not None and self.survey.absent.padding_sentence:
+            sentences.append(self.survey.absent.padding_sentence)
         if not self.takes_band:
             sentences.append(self.survey.band.sentence(as_stored=True))
         sentences += [step.sentence for step in self.steps]
@@ -109,6 +111,8 @@ class Plan:
         for model in (step.model for step in (self.slice_plane, self.new_slices) if step is not None):
             if modality and modality != model.modality:
                 sentences.append(f"The model {model.name} was trained on {model.modality}, and this is {modality}.")
+        if self.survey.absent is not None and self.survey.absent.outlier_sentence:
+            sentences.append(self.survey.absent.outlier_sentence)
         if self.survey.volume.is_sheared:
             sentences.append("The volume's axes are not at right angles; the result is sheared in the same way.")
         return tuple(sentences)

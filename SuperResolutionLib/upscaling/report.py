@@ -69,6 +69,8 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
         "magnitude": survey.magnitude,
         "range": [levels.scale.low, levels.scale.high],
         "noise_percent": round(100 * levels.noise, 3),
+        "padding_percent": 0.0 if survey.absent is None else round(survey.absent.padding_percent, 3),
+        "outliers": 0 if survey.absent is None else survey.absent.outlier_count,
         "acquired": {
             "stored_mm": [round(value, 6) for value in band.spacing],
             "acquired_mm": [round(value, 6) for value in band.acquired_spacing],

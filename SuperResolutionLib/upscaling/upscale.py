@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..acquisition.survey import survey
+from ..acquisition.survey import Survey, survey
 from ..geometry.volume import Volume
 from ..models.devices import choose_device
 from .plan import Plan, plan
+from .put_back import put_back
 from .report import SCHEMA_VERSION, describe_survey, describe_volumes, peak_memory_bytes, program
 from .request import UpscaleRequest
 from .run import Run
@@ -19,10 +20,17 @@ __all__ = ["UpscaleRequest", "UpscaleResult", "carry_out", "upscale"]
 
 @dataclass(frozen=True)
 class UpscaleResult:
-    """The finer volume, what was done (JSON-able), and the ensemble's standard deviation where it was asked for."""
+    """What came out.
+
+    Attributes:
+        volume: the finer volume. report: what was done, JSON-able.
+        survey: of the scan.
+        uncertainty: the ensemble's standard deviation, where it was asked for.
+    """
 
     volume: Volume
     report: dict
+    survey: Survey
     uncertainty: Volume | None = None
 
 
@@ -67,7 +75,7 @@ def _carry_out(
     todo: Plan, progress: Callable[[int, int, str], None], cancelled: Callable[[], bool], began: float
 ) -> UpscaleResult:
     run = Run(todo.survey, choose_device(todo.request.device), progress, cancelled)
-    scan = volume = todo.survey.volume
+    scan, volume = todo.survey.volume, todo.survey.seen
     parts, warnings, used, uncertainty = [], list(todo.warnings), run.device, None
     for step in todo.steps:
         result = step.run(volume, run)
@@ -76,6 +84,7 @@ def _carry_out(
         warnings += result.warnings
         if result.device not in (None, used.name):
             used = choose_device(result.device)
+    volume, uncertainty = put_back(todo.survey, volume, uncertainty)
     report = {
         "schema_version": SCHEMA_VERSION,
         "program": program(),
@@ -90,4 +99,4 @@ def _carry_out(
         "peak_memory_bytes": peak_memory_bytes(),
         "warnings": warnings,
     }
-    return UpscaleResult(volume, report, uncertainty)
+    return UpscaleResult(volume, report, todo.survey, uncertainty)

@@ -4,6 +4,7 @@ import json
 
 import slicer
 import slicer.util
+import vtk
 
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
@@ -63,7 +64,8 @@ class ResultPlacement:
 
         Args:
             volume, report: of an ``UpscaleResult``.
-            inputNode: whose display, transform and hierarchy parent are taken over. It is not changed.
+            inputNode: whose display, transform, hierarchy parent and unit of the voxels are taken over. It is not
+                changed.
             companions: ``Companion`` to its volume; each gets a node of its own, to which the result's node refers.
         """
         staging = self._staged(volume)
@@ -82,7 +84,7 @@ class ResultPlacement:
             node = outputNode or self._newNode(name, created)
             with slicer.util.NodeModify(node):
                 self._fill(node, staging, volume, inputNode)
-                self._writeProvenance(node, report)
+                self._writeProvenance(node, report, inputNode)
                 if inputNode.GetScene() is not None:
                     references[self.INPUT_REFERENCE] = inputNode.GetID()
                 self._refer(node, references)
@@ -99,8 +101,16 @@ class ResultPlacement:
 
     def _staged(self, volume):
         staging = slicer.vtkMRMLScalarVolumeNode()
-        slicer.util.updateVolumeFromArray(staging, volume.voxels)
+        self._setVoxels(staging, volume.voxels)
         return staging
+
+    def _setVoxels(self, node, voxels):
+        slicer.util.updateVolumeFromArray(node, voxels)
+        image = node.GetImageData()
+        if image.GetScalarType() == vtk.VTK_SIGNED_CHAR:
+            # No storage node writes it; what Slicer makes of a signed 8-bit file is a char.
+            image.AllocateScalars(vtk.VTK_CHAR, 1)
+            slicer.util.arrayFromVolume(node)[:] = voxels
 
     def _newNode(self, name, created):
         scene = slicer.mrmlScene
@@ -111,6 +121,18 @@ class ResultPlacement:
         node.SetAndObserveImageData(staging.GetImageData())
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
         node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
+        self._copyUnit(inputNode, node)
+
+    def _copyUnit(self, inputNode, node):
+        node.SetVoxelValueQuantity(self._copyOf(inputNode.GetVoxelValueQuantity()))
+        node.SetVoxelValueUnits(self._copyOf(inputNode.GetVoxelValueUnits()))
+
+    def _copyOf(self, codedEntry):
+        if codedEntry is None:
+            return None
+        copied = slicer.vtkCodedEntry()
+        copied.Copy(codedEntry)
+        return copied
 
     def _refer(self, node, references):
         for role in (self.INPUT_REFERENCE, *(companion.reference for companion in Companion)):
@@ -128,12 +150,13 @@ class ResultPlacement:
         display.SetAutoWindowLevel(False)
         display.SetWindowLevel(*companion.window(volume.voxels))
 
-    def _writeProvenance(self, node, report):
+    def _writeProvenance(self, node, report, inputNode):
         shown = detail(report)
+        factors = (round(old / new, 4) for old, new in zip(inputNode.GetSpacing(), node.GetSpacing()))
         provenance = {
             "Model": model_names(report),
             "ModelSHA256": model_digests(report),
-            "Factor": "x".join(str(factor) for factor in report["output"]["factors_ijk"]),
+            "Factor": "x".join(f"{factor:.10g}" for factor in factors),
             "Detail": "" if shown is None else str(shown),
             "Device": report["device"],
             "Version": report["program"],

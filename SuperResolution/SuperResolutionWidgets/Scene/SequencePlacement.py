@@ -19,11 +19,11 @@ class SequencePlacement(ResultPlacement):
 
     def addVolume(self, fineNode, sequenceNode, number: int, result) -> None:
         """Copy an ``UpscaleResult`` into ``fineNode`` at the index value of item ``number`` of ``sequenceNode``."""
-        node = slicer.vtkMRMLScalarVolumeNode()
-        node.SetName(sequenceNode.GetNthDataNode(number).GetName())
-        slicer.util.updateVolumeFromArray(node, result.volume.voxels)
+        inputNode, node = sequenceNode.GetNthDataNode(number), slicer.vtkMRMLScalarVolumeNode()
+        node.SetName(inputNode.GetName())
+        self._setVoxels(node, result.volume.voxels)
         node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(result.volume.ijk_to_ras))
-        self._writeProvenance(node, result.report)
+        self._writeProvenance(node, result.report, inputNode)
         fineNode.SetDataNodeAtValue(node, sequenceNode.GetNthIndexValue(number))
 
     def placeSequence(self, fineNode, sequenceNode, name: str, show: bool = True):

@@ -64,6 +64,23 @@ def scalar_type(frames: list[Frame]) -> np.dtype:
     return np.dtype(np.float64)
 
 
+def padding_ranges(frames: list[Frame]) -> tuple[tuple[float, float], ...]:
+    """Return the lowest and the highest value of padding that frames state, in true units, each that differs once.
+
+    Stored as the other sign, such as 63536 for -2000, it is what the voxels' own type holds of it.
+    """
+    found = set()
+    for frame in frames:
+        first, last = (frame.first(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+        if not isinstance(first, int):
+            continue
+        ends = np.array([first, last if isinstance(last, int) else first], np.int64)
+        stored = _without_overlay(ends.astype(_stored_type(frame.header)), _bits_stored(frame.header))
+        values = sorted(float(end) * frame.slope + frame.intercept for end in stored)
+        found.add((values[0], values[1]))
+    return tuple(sorted(found))
+
+
 def _stored_type(header: Header) -> np.dtype:
     return np.dtype(f"<{'i' if header.get('PixelRepresentation') else 'u'}{_bits_allocated(header) // 8}")
 

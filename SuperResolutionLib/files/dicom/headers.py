@@ -26,7 +26,7 @@ _KEYWORDS = """
     RescaleSlope RescaleIntercept ModalityLUTSequence FrameTime FrameTimeVector CineRate FrameIncrementPointer
     EchoTime InversionTime FlipAngle RepetitionTime DiffusionBValue DiffusionGradientOrientation
     TemporalPositionIdentifier FrameReferenceTime TriggerTime ComplexImageComponent KVP ConvolutionKernel
-    AcquisitionNumber AcquisitionTime ContentTime StackID
+    AcquisitionNumber AcquisitionTime ContentTime StackID PixelPaddingValue PixelPaddingRangeLimit
     SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 """
 _TAGS = [*_KEYWORDS.split(), SIEMENS_B, GE_B, PHILIPS_B, UIH_B, SIEMENS_TILES]

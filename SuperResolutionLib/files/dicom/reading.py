@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
-from .decoding import decoded
+from .decoding import decoded, padding_ranges
 from .frames import Frame, frames_of
 from .headers import Header, headers_in, read_header
 from .kinds import why_no_slice
@@ -74,6 +74,7 @@ def read_dicom(path: os.PathLike | str, series: str | None = None, echo: int | N
         str(first.header.get("Modality") or "") or None,
         _slice_thickness(first),
         STACKING_AXIS,
+        padding=padding_ranges(stack.frames),
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...geometry.grid import Grid
+from ...geometry.nearest import at_nearest
 from ...geometry.volume import Volume
 from ..run import Run, StepResult
 
@@ -27,12 +26,6 @@ class CarryLabels:
         return "Each new voxel takes the label of the nearest one; no network runs."
 
     def run(self, volume: Volume, run: Run) -> StepResult:
-        firsts = np.linalg.solve(volume.ijk_to_ras[:3, :3], self.grid.ijk_to_ras[:3, 3] - volume.ijk_to_ras[:3, 3])
-        steps = self.grid.spacing / volume.spacing
-        nearest = [
-            np.floor(first + step * np.arange(size) + 0.5 + 1e-6).clip(0, count - 1).astype(int)
-            for first, step, size, count in zip(firsts, steps, self.grid.dimensions, volume.dimensions)
-        ]
-        voxels = volume.voxels[np.ix_(*reversed(nearest))].astype(self.scalar_type, copy=False)
+        voxels = at_nearest(volume.voxels, Grid.of(volume), self.grid).astype(self.scalar_type, copy=False)
         result = Volume(voxels, self.grid.ijk_to_ras, volume.modality)
         return StepResult(result, {"kind": "labels", "spacing_mm_ijk": [round(v, 6) for v in result.spacing]})

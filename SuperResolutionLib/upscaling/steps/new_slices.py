@@ -70,7 +70,7 @@ class MakeNewSlices:
         scale, device = levels.scale, torch.device(run.device.name)
         network = self.model.load(self.detail)
         if self.adapt:
-            scan = run.survey.volume
+            scan = run.survey.seen
             network = adapt(
                 network,
                 scale.normalise(np.moveaxis(scan.voxels, across, 0)),

@@ -1,8 +1,13 @@
 """What the doctor says of packages that are not there, or not whole."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from SuperResolutionLib.command_line import installation
+from SuperResolutionLib.command_line.doctor import check_scan
+from SuperResolutionLib.files.writing import write_volume
 
 
 @pytest.fixture
@@ -42,3 +47,12 @@ def test_a_folder_that_a_broken_installation_left_behind_is_at_fault(findings):
 def test_a_package_that_works_is_well_with_its_version(findings):
     finding = findings("surely_whole", __init__="__version__ = '3.1'")
     assert finding.healthy and finding.text == "3.1"
+
+
+def test_the_doctor_says_what_of_a_scan_was_not_measured(phantom, tmp_path):
+    voxels = phantom.voxels.astype(np.float32)
+    voxels[:, :, :4], voxels[2, 20, 20] = -7, 1e12
+    write_volume(replace(phantom, voxels=voxels), tmp_path / "scan.nrrd")
+    text = next(check_scan(tmp_path / "scan.nrrd")).text
+    assert "Padding, 9.1 % of the voxels, is seen as what lies nearest to it and comes back as it is." in text
+    assert "1 voxel lies more than 10000 ranges beyond that of all others" in text

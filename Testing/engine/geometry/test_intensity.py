@@ -65,14 +65,27 @@ def test_a_constant_volume_has_no_range():
         IntensityScale.of(np.full((3, 3, 3), 4))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
-def test_integers_are_rounded_and_clamped_to_their_limits(dtype):
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+
+
+@pytest.mark.parametrize("given_type", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_are_rounded_and_clamped_to_their_limits(dtype, given_type):
     limits = np.iinfo(dtype)
-    result = as_scalar_type(np.array([2.4, 2.6, -1e30, 1e30]), dtype)
+    result = as_scalar_type(np.array([2.4, 2.6, limits.min, limits.max, -1e30, 1e30], given_type), dtype)
     assert result.dtype == dtype
-    assert list(result[:2]) == [2, 3]
-    assert result[2] == limits.min
-    assert result[3] >= 0.999 * limits.max
+    assert list(result) == [2, 3, limits.min, limits.max, limits.min, limits.max]
+
+
+@given(
+    st.sampled_from(INTEGERS),
+    st.sampled_from([np.float32, np.float64]),
+    st.lists(st.floats(-(2.0**66), 2.0**66, width=32), min_size=1, max_size=20),
+)
+def test_no_float_wraps_in_an_integer_type(dtype, given_type, numbers):
+    values, limits = np.array(numbers, given_type), np.iinfo(dtype)
+    wanted = [min(max(round(float(value)), limits.min), limits.max) for value in values]
+    assert as_scalar_type(values, dtype).tolist() == wanted
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

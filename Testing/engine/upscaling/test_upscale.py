@@ -167,7 +167,7 @@ def test_the_scalar_type_is_kept_unless_float_is_asked_for(write_bundle, make_ph
     assert (as_float.voxels % 1 != 0).any()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32])
 def test_values_at_the_types_limits_are_clamped_not_wrapped(cubic, dtype):
     limits = np.iinfo(dtype)
     voxels = np.full((2, 16, 16), limits.min, dtype)

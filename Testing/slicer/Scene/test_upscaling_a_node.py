@@ -102,6 +102,59 @@ def test_the_result_says_where_it_comes_from(phantom, upscale):
     assert json.loads(node.GetAttribute("SuperResolution.Report"))["warnings"] == []
 
 
+def test_the_factor_is_that_of_the_voxels_whatever_the_report_says(phantom, nearest):
+    def engine(*arguments):
+        result = nearest(*arguments)
+        result.report.update(output={"factors_ijk": [4, 4, 1]})
+        return result
+
+    node = NodeUpscaler(engine).upscale(phantom, factor=(1, 1, 3))
+    assert node.GetAttribute("SuperResolution.Factor") == "1x1x3"
+
+
+@pytest.mark.parametrize("suffix", ["nrrd", "nii.gz"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_a_result_of_any_type_is_saved_like_its_input(scene, upscale, tmp_path, dtype, suffix):
+    voxels = np.arange(-60, 60).reshape(4, 5, 6).astype(dtype)
+    node = upscale(slicer.util.addVolumeFromArray(voxels, name="Typed"), factor=2)
+    writer, reader = (scene.AddNode(slicer.vtkMRMLVolumeArchetypeStorageNode()) for _ in range(2))
+    for storage in (writer, reader):
+        storage.SetFileName(str(tmp_path / f"result.{suffix}"))
+    assert writer.WriteData(node)
+    read = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Read")
+    reader.ReadData(read)
+    np.testing.assert_array_equal(slicer.util.arrayFromVolume(read)[:, ::2, ::2], voxels)
+    assert slicer.util.arrayFromVolume(read).dtype == dtype
+
+
+def _coded(value, scheme, meaning):
+    entry = slicer.vtkCodedEntry()
+    entry.SetValueSchemeMeaning(value, scheme, meaning)
+    return entry
+
+
+def test_what_the_voxels_measure_is_carried_to_the_result_and_what_comes_with_it(phantom, scene, nearest):
+    from SuperResolutionWidgets.Scene.Companion import Companion
+    from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    phantom.SetVoxelValueQuantity(_coded("113041", "DCM", "Apparent Diffusion Coefficient"))
+    phantom.SetVoxelValueUnits(_coded("um2/s", "UCUM", "um2/s"))
+    fine = nearest(volumeFromNode(phantom), {"factor": 2}, lambda *step: None, lambda: False)
+    companion = next(iter(Companion))
+    node = ResultPlacement().place(fine.volume, fine.report, phantom, "Fine", companions={companion: fine.volume})
+    for made in (node, node.GetNodeReference(companion.reference)):
+        assert made.GetVoxelValueQuantity().GetCodeMeaning() == "Apparent Diffusion Coefficient"
+        assert made.GetVoxelValueUnits().GetCodeValue() == "um2/s"
+        assert made.GetVoxelValueUnits() is not phantom.GetVoxelValueUnits()
+
+
+def test_an_output_node_loses_the_unit_that_the_input_does_not_have(phantom, scene, upscale):
+    output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
+    output.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
+    assert upscale(phantom, outputNode=output).GetVoxelValueUnits() is None
+
+
 def test_slice_views_show_the_result_unless_told_otherwise(phantom, scene, upscale):
     views = [scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode") for _ in range(3)]
     upscale(phantom, show=False)
@@ -211,6 +264,24 @@ def test_a_result_that_cannot_be_placed_leaves_nothing_behind(phantom, nearest, 
     with pytest.raises(MemoryError):
         NodeUpscaler(nearest).upscale(phantom)
     assert contents() == before
+
+
+def test_a_mask_that_was_loaded_as_a_volume_is_refused(phantom, contents):
+    slicer.util.updateVolumeFromArray(phantom, (slicer.util.arrayFromVolume(phantom) > 300).astype(np.uint8))
+    before = contents()
+    with pytest.raises(InputError, match="mask or a label map"):
+        NodeUpscaler().upscale(phantom, factor=2, device="cpu")
+    assert contents() == before
+
+
+def test_a_phase_image_is_not_called_ct(phantom):
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    from SuperResolutionLib.acquisition.survey import survey
+
+    phase = np.random.default_rng(0).integers(-4096, 4095, slicer.util.arrayFromVolume(phantom).shape)
+    slicer.util.updateVolumeFromArray(phantom, phase.astype(np.int16))
+    assert survey(volumeFromNode(phantom)).modality is None
 
 
 def test_missing_packages_are_named_in_one_sentence(phantom, monkeypatch):

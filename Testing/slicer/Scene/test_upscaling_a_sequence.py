@@ -61,6 +61,17 @@ def arrays(sequenceNode):
     return [slicer.util.arrayFromVolume(sequenceNode.GetNthDataNode(n)).copy() for n in range(3)]
 
 
+def test_the_result_of_a_sequence_of_signed_bytes_can_be_saved(phantom, scene, upscale, tmp_path):
+    slicer.util.updateVolumeFromArray(phantom, np.arange(-60, 60, dtype=np.int8).reshape(4, 5, 6))
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Bytes")
+    sequence.SetDataNodeAtValue(phantom, "0")
+    node = upscale(sequence, factor=2).GetNthDataNode(0)
+    assert node.GetAttribute("SuperResolution.Factor") == "2x2x1"
+    storage = scene.AddNode(slicer.vtkMRMLVolumeArchetypeStorageNode())
+    storage.SetFileName(str(tmp_path / "result.nrrd"))
+    assert storage.WriteData(node)
+
+
 def test_each_volume_is_upscaled_at_its_own_index_value(sequence, upscale):
     before = arrays(sequence)
     fine = upscale(sequence, factor=2)

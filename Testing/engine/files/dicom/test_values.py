@@ -109,3 +109,36 @@ def test_a_modality_lut_is_refused_by_name(write_axial, tmp_path):
     write_axial(tmp_path, [0, 3], ModalityLUTSequence=[lut])
     with pytest.raises(InputError, match=r"Modality LUT.*; [^\n]+\.$"):
         read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("vr, stated", [("SS", -2000), ("US", 63536)])
+@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"])
+def test_padding_is_stated_in_the_units_of_the_voxels_whatever_its_sign(write_axial, tmp_path, vr, stated, syntax):
+    pixels = np.full((6, 5), -2000, np.int16)
+    write_axial(tmp_path, [0, 3], "CT", pixels=pixels, RescaleSlope=2, RescaleIntercept=-24)
+    for path in tmp_path.iterdir():
+        data = pydicom.dcmread(path)
+        data.add_new("PixelPaddingValue", vr, stated)
+        data.file_meta.TransferSyntaxUID = syntax_uid = getattr(pydicom.uid, syntax)
+        data.save_as(path, implicit_vr=syntax_uid.is_implicit_VR, little_endian=True)
+    volume = read_volume(tmp_path)
+    assert volume.padding == ((-4024.0, -4024.0),)
+    assert (volume.voxels == -4024).all()
+
+
+def test_padding_may_be_a_range_and_differ_with_the_scale_of_an_image(write_axial, tmp_path, ramp):
+    intercepts = [0, -1024, 0]
+    write_axial(
+        tmp_path,
+        [0, 3, 6],
+        "CT",
+        lambda n: {"RescaleSlope": 1, "RescaleIntercept": intercepts[n], "pixels": ramp(n, np.uint16)},
+        PixelPaddingValue=60000,
+        PixelPaddingRangeLimit=50000,
+    )
+    assert read_volume(tmp_path).padding == ((48976.0, 58976.0), (50000.0, 60000.0))
+
+
+def test_images_that_state_no_padding_have_none(write_axial, tmp_path):
+    write_axial(tmp_path, [0, 3])
+    assert read_volume(tmp_path).padding == ()

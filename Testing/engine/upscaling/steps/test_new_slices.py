@@ -305,3 +305,16 @@ def test_a_ct_is_upscaled_with_a_warning(make_phantom):
     volume = make_phantom(air=-1000.0)
     report = upscale(replace(volume, modality="CT"), UpscaleRequest(factor=(1, 1, 3))).report
     assert any("mri-through-plane was trained on MR" in warning for warning in report["warnings"])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32])
+@pytest.mark.parametrize("wishes", [{"factor": (1, 1, 2)}, {"factor": None, "spacing": (1, 1, 1.3)}], ids=str)
+def test_values_at_the_types_limits_do_not_wrap_through_the_slices(cubic, dtype, wishes):
+    limits = np.iinfo(dtype)
+    voxels = np.full((6, 16, 16), limits.min, dtype)
+    voxels[:, 4:12, 4:12] = limits.max
+    volume = Volume(voxels, np.diag([1.0, 1.0, 3.0, 1.0]))
+    result = upscale(volume, UpscaleRequest(model=cubic, quality="fast", device="cpu", **wishes)).volume.voxels
+    assert result.dtype == dtype
+    assert result[:, 6:10, 6:10].min() > 0.9 * limits.max
+    assert result[:, :2].max() < limits.min + 0.1 * (float(limits.max) - limits.min)

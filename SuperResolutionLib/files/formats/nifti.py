@@ -191,8 +191,8 @@ def _place(header: Any, dimensions: tuple[int, int, int]) -> tuple[np.ndarray, l
         if apart > DISAGREE * spacing.min():
             named = {form: f"{form} ({FORM_CODES.get(codes[form], codes[form])})" for form in forms}
             notes.append(
-                f"The file's {named['sform']} and {named['qform']} disagree by up to {apart * scale:.3g} mm; the {used} was"
-                " followed."
+                f"The file's {named['sform']} and {named['qform']} disagree by up to {apart * scale:.3g} mm; the {used}"
+                " was followed."
             )
     elif not np.allclose(spacing, _spacing(header), rtol=0.01):
         sizes = [" x ".join(f"{value:.4g}" for value in sides * scale) for sides in (spacing, _spacing(header))]

@@ -41,9 +41,8 @@ def decoded(frames: list[Frame]) -> np.ndarray:
             values = stored[frame.number]
             if frame.slope != 1:
                 values = values.astype(np.float64 if voxels.dtype.kind == "f" else np.int64) * frame.slope
-            voxels[place] = values
-            if frame.intercept != 0:
-                voxels[place] += voxels.dtype.type(frame.intercept)
+            offset = voxels.dtype.type(frame.intercept)
+            np.add(values, offset, out=voxels[place], dtype=voxels.dtype, casting="unsafe")
     return voxels
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...errors import InputError
+from ..itk_words import itk_is_quiet
 from .frames import Frame
 from .headers import Header, import_pydicom
 
@@ -134,4 +135,5 @@ def _decompressed(header: Header) -> np.ndarray:
         bare.PhotometricInterpretation = "MONOCHROME2"
         path = Path(folder) / "bare.dcm"
         bare.save_as(path)
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
+        with itk_is_quiet():
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))

@@ -109,3 +109,15 @@ def test_a_modality_lut_is_refused_by_name(write_axial, tmp_path):
     write_axial(tmp_path, [0, 3], ModalityLUTSequence=[lut])
     with pytest.raises(InputError, match=r"Modality LUT.*; [^\n]+\.$"):
         read_volume(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_jpeg_of_12_bits_is_read_without_its_librarys_words(tmp_path, capfd):
+    data = pydicom.dcmread(get_testdata_file("JPGExtended.dcm"))
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    data.ImagePositionPatient, data.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    data.PixelSpacing = [1, 1]
+    data.save_as(tmp_path / "twelve.dcm")
+    voxels = read_volume(tmp_path / "twelve.dcm").voxels
+    assert voxels.shape == (1, 1024, 256) and 255 < voxels.max() < 4096
+    assert capfd.readouterr() == ("", "")

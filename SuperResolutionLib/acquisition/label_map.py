@@ -18,7 +18,8 @@ FULL = 255
 def is_label_map(voxels: np.ndarray) -> bool | None:
     """Return whether ``voxels``, ``(k, j, i)``, are labels: integers from -1 that stand in patches of equal values.
 
-    None says that they may be: there are two values, such as 0 and 255, in patches.
+    None says that they may be: there are two values, such as 0 and 255, in patches, or a single one, as in an empty
+    mask.
 
     Looked at are up to 16 slices that are not constant. The most frequent value among equal neighbours is taken for
     what lies around the labels, and is not counted; of many values the second one neither. An image of two small
@@ -27,7 +28,7 @@ def is_label_map(voxels: np.ndarray) -> bool | None:
     with np.errstate(invalid="ignore"):
         varied = np.flatnonzero(voxels.max(axis=(1, 2)) > voxels.min(axis=(1, 2)))
     if len(varied) == 0:
-        return False
+        return None if voxels.dtype.kind in "iu" or (voxels == np.rint(voxels)).all() else False
     chosen = varied[np.unique(np.linspace(0, len(varied) - 1, SLICES).round().astype(int))]
     slices = voxels[chosen]
     if slices.dtype.kind == "f" and not (np.isfinite(slices).all() and (slices == np.rint(slices)).all()):

@@ -59,6 +59,7 @@ class Survey:
         magnitude: whether no voxel is negative, so that a negative one in a result would be wrong.
         label_map: whether its voxels are labels, not intensities; None where they may be (``is_label_map``).
         flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
+        constant: whether its flaw is that all voxels are equal, with which labels can be carried: an empty mask.
         band: the part of k-space that was acquired, along the axes of the slices.
     """
 
@@ -74,6 +75,7 @@ class Survey:
     magnitude: bool
     label_map: bool | None
     flaw: str
+    constant: bool
     band: AcquiredBand
 
     @property
@@ -89,6 +91,9 @@ class Survey:
     @cached_property
     def stored(self) -> Levels:
         """The intensities of the scan as it is stored."""
+        if self.constant:
+            value = float(self.volume.voxels.flat[0])
+            return Levels(IntensityScale(value, value), 0.0, None)
         return _levels(self.seen, self.slice_axis, self._uncounted)
 
     @cached_property
@@ -159,6 +164,7 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
         magnitude=seen.is_magnitude,
         label_map=label_map,
         flaw=flaw,
+        constant=bool(lowest == highest and np.isfinite(lowest)),
         band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(seen, axis),
     )
 
@@ -187,7 +193,10 @@ def _flaw(lowest: float, highest: float) -> str:
     if not np.isfinite([lowest, highest]).all():
         return "The volume holds NaN or infinite voxels; replace them (by 0, say) and try again."
     if lowest == highest:
-        return "All voxels of the volume are equal, so there is nothing to upscale; choose another volume."
+        return (
+            "All voxels of the volume are equal, so there is nothing to upscale; choose another volume, or carry an"
+            " empty mask by --labels nearest."
+        )
     return ""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .exit_codes import DONE
+from .options import add_choice
 from .progress import NoProgress
 
 
@@ -18,6 +19,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("source", metavar="IN_SERIES", help="folder of the DICOM series that was upscaled")
     parser.add_argument("result", metavar="RESULT", help="its result, .nrrd, .nii.gz, ...")
     parser.add_argument("output", metavar="OUT_DIR", help="a new or empty folder")
+    add_choice(parser)
     parser.add_argument("--report", metavar="FILE", help="upscale's report; RESULT.json by default, where it is there")
     parser.set_defaults(run=run)
 
@@ -39,6 +41,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         if not known:
             raise InputError(f"{path} is not a report of upscale; give the one that was made with the result.")
     result = read_volume(options.result)
-    uid = export_dicom(options.source, result, options.output, report, stop)
+    choice = {"series": options.series, "echo": options.echo}
+    uid = export_dicom(options.source, result, options.output, report, stop, **choice)
     print(f"{options.output}: {result.dimensions[2]} images, series {uid}")
     return DONE

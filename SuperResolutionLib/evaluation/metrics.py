@@ -138,11 +138,13 @@ def gradient_magnitude_similarity(
 
 
 def background_deviation(image: np.ndarray, mask: np.ndarray) -> float:
-    """Return the SD in the image's units of what lies outside the foreground ``mask``, 0 where nothing does.
+    """Return the SD in the image's units of what lies outside the foreground ``mask``, 0 where no block does.
 
     Blocks of 8 x 8 pixels are taken by themselves and the median of their SDs is returned, so that ghosts and slow
     shading do not count as noise.
     """
+    if min(image.shape[-2:]) < 8:
+        return 0.0
     blocks, empty = (
         torch.from_numpy(np.ascontiguousarray(array)).unfold(1, 8, 8).unfold(2, 8, 8).reshape(-1, 64)
         for array in (np.asarray(image, np.float32), ~mask)

@@ -5,7 +5,10 @@ None of them may be the input, or another output.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +44,7 @@ class WholeOutputs:
         path = Path(path)
         partial = self._partials[path] = temporary_name(path)
         try:
+            remove_what_died(path)
             write(partial)
         except (OSError, RuntimeError) as error:
             raise _cannot_write(path, error) from error
@@ -109,10 +113,48 @@ def temporary_name(path: os.PathLike | str) -> Path:
 
     It has the suffix of ``path``, in small letters: ITK knows none in capitals.
     """
+    before, after = _around_the_process(Path(path))
+    return Path(path).with_name(f"{before}{os.getpid()}{after}")
+
+
+def remove_what_died(path: os.PathLike | str) -> None:
+    """Remove what processes that were killed on this machine have left of ``path`` under its temporary names.
+
+    What lives, or was begun on another machine, stays; on Windows, where a process cannot be asked for by its number
+    without harm, all stays.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
     path = Path(path)
+    before, after = _around_the_process(path)
+    for name in os.listdir(path.absolute().parent):
+        number = name[len(before) : len(name) - len(after)]
+        if name == f"{before}{number}{after}" and number.isdigit() and not _is_running(int(number)):
+            left = path.with_name(name)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _around_the_process(path: Path) -> tuple[str, str]:
+    """Return what stands before and after the number of the process in a temporary name for ``path``."""
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
     suffix = "".join(path.suffixes[-2:])
-    stem = path.name[: len(path.name) - len(suffix)]
-    return path.with_name(f".partial-{os.getpid()}-{stem}{suffix.lower()}")
+    return f".partial-{machine}-", f"-{path.name[: len(path.name) - len(suffix)]}{suffix.lower()}"
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -87,4 +87,4 @@ def check_output_path(path: os.PathLike | str) -> None:
 def check_format_holds(volume: Volume, path: os.PathLike | str) -> None:
     """Raise InputError where the format of ``path`` would straighten a sheared volume: NIfTI, as ITK writes it."""
     if volume.is_sheared and Path(path).name.lower().endswith(NIFTI_SUFFIXES):
-        raise InputError("NIfTI files cannot hold a sheared volume; end the output's name in .nrrd.")
+        raise InputError("NIfTI files cannot hold a sheared volume; let upscale write it to a name that ends in .nrrd.")

@@ -129,9 +129,11 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
 
         print(*plan(survey(read_volume("t1.nii.gz")), UpscaleRequest(isotropic=True, factor=None)).decisions, sep="\\n")
     """
-    if survey.flaw:
+    if survey.flaw and not survey.constant:
         raise InputError(survey.flaw)
     wish = wish_for(survey, request)
+    if survey.flaw and not wish.labels:
+        raise InputError(survey.flaw)
     places = places_for(survey, wish, request)
     final_type = "float32" if request.output_type == "float" else str(survey.volume.voxels.dtype)
     ensemble = request.quality == "best" or request.uncertainty

@@ -22,11 +22,12 @@ import torch
 from SuperResolutionLib.acquisition.acquired_band import detect_acquired_band
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS
+from SuperResolutionLib.acquisition.survey import slice_axis
 from SuperResolutionLib.evaluation.metrics import foreground
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.upscaling.request import UpscaleRequest, slice_axis
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
 
 RATIOS = (1.25, 1.5, 1.78, 2.0)

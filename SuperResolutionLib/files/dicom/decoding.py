@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...errors import InputError
+from ..itk_words import itk_is_quiet
 from .frames import Frame
 from .headers import Header, import_pydicom
 
@@ -41,9 +42,8 @@ def decoded(frames: list[Frame]) -> np.ndarray:
             values = stored[frame.number]
             if frame.slope != 1:
                 values = values.astype(np.float64 if voxels.dtype.kind == "f" else np.int64) * frame.slope
-            voxels[place] = values
-            if frame.intercept != 0:
-                voxels[place] += voxels.dtype.type(frame.intercept)
+            offset = voxels.dtype.type(frame.intercept)
+            np.add(values, offset, out=voxels[place], dtype=voxels.dtype, casting="unsafe")
     return voxels
 
 
@@ -152,4 +152,5 @@ def _decompressed(header: Header) -> np.ndarray:
         bare.PhotometricInterpretation = "MONOCHROME2"
         path = Path(folder) / "bare.dcm"
         bare.save_as(path)
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))
+        with itk_is_quiet():
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(path), imageIO="GDCMImageIO"))

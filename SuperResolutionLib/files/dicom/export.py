@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import Cancelled, InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
 from ...version import VERSION
-from ..whole_outputs import check_output_folder, temporary_name
+from ..whole_outputs import check_output_folder, remove_what_died, temporary_name
 from .attributes import EQUIPMENT, KEPT, KEPT_GROUPS, KEPT_OF_MODALITY, MAY_BE_EMPTY, MAY_BE_EMPTY_OF_MODALITY
 from .headers import import_pydicom
 from .pixels import StoredPixels, store_pixels
@@ -34,6 +34,9 @@ def export_dicom(
     output_folder: os.PathLike | str,
     report: dict | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    *,
+    series: str | None = None,
+    echo: int | None = None,
 ) -> str:
     """Write ``result`` as a derived series, one file a slice, and return its Series Instance UID.
 
@@ -47,6 +50,7 @@ def export_dicom(
         output_folder: a new or empty folder.
         report: of ``upscale``, for the derivation description.
         cancelled: polled after each slice.
+        series, echo: which images of ``source_folder``, as of ``read_dicom``.
 
     Raises:
         InputError: pydicom is not there; the series is none that can be derived from; the result does not lie in it,
@@ -63,14 +67,15 @@ def export_dicom(
     check_output_folder(output_folder)
     if output_folder.exists() and (not output_folder.is_dir() or any(output_folder.iterdir())):
         raise InputError(f"{output_folder} is there already; give a new or an empty folder.")
-    series = read_dicom_series(source_folder)
-    _check_geometry(result, series.volume)
+    source = read_dicom_series(source_folder, series, echo)
+    _check_geometry(result, source.volume)
     if report and tuple(report["output"]["dimensions_ijk"]) != result.dimensions:
         raise InputError("The report describes another volume than the result; give the report that was made with it.")
     pixels = store_pixels(result.voxels)
-    image = _DerivedImages(pydicom, series, result, pixels, report or {})
+    image = _DerivedImages(pydicom, source, result, pixels, report or {})
     partial = temporary_name(output_folder)
     try:
+        remove_what_died(output_folder)
         partial.mkdir()
         for number in range(1, result.dimensions[2] + 1):
             if cancelled():

@@ -33,6 +33,7 @@ _TAGS = [*_KEYWORDS.split(), SIEMENS_B, GE_B, PHILIPS_B, UIH_B, SIEMENS_TILES]
 _DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _FIRST_VRS = (b"UL", b"UI", b"CS", b"OB", b"DA", b"TM", b"SH", b"LO", b"AE", b"IS", b"DT", b"SQ")
 _UNDEFINED = 0xFFFFFFFF
+_RAW_DATA, _SPECTROSCOPY = "1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.4.2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +147,8 @@ def _checked(path: Path, dataset: Dataset, file: BinaryIO) -> Header | None:
     start = file.read(12)
     big = syntax == _BIG_ENDIAN
     if start[:2] != (b"\x7f\xe0" if big else b"\xe0\x7f"):
+        if kind in (_RAW_DATA, _SPECTROSCOPY):  # these state rows and columns, and lie beside a series' images
+            return None
         if "Rows" in dataset or not _is_of_no_images(kind, "SeriesInstanceUID" in dataset):
             return Header(path, dataset, flaw="has no voxels, as if it were cut short")
         return None

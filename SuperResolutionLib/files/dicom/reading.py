@@ -14,7 +14,7 @@ from .decoding import decoded, padding_ranges
 from .frames import Frame, frames_of
 from .headers import Header, headers_in, read_header
 from .kinds import why_no_slice
-from .stack import choose_echo, stack_of
+from .stack import Stack, choose_echo, stack_of
 
 STACKING_AXIS = 2
 """k: frames lie along it in the volume that they make."""
@@ -56,6 +56,11 @@ def read_dicom(path: os.PathLike | str, series: str | None = None, echo: int | N
         InputError: pydicom is not there; no DICOM images there, several series and none chosen, a damaged file among
             them; or the images are no stack of even, parallel slices, one at each place.
     """
+    return volume_of(dicom_stack(path, series, echo))
+
+
+def dicom_stack(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Stack:
+    """Return the stack whose volume ``read_dicom`` returns, by its headers alone. Arguments and errors are the same."""
     path = Path(path)
     if path.is_dir():
         headers, what = _chosen(headers_in(path), series, path)
@@ -65,8 +70,15 @@ def read_dicom(path: os.PathLike | str, series: str | None = None, echo: int | N
         if header.flaw:
             raise InputError(f"{header.path.name} {header.flaw}; get a fresh copy of it.")
     _check_that_all_are_slices(headers, what, path)
-    frames = choose_echo(_frames(headers), echo, what)
-    stack = stack_of(frames, what)
+    return stack_of(choose_echo(_frames(headers), echo, what), what)
+
+
+def volume_of(stack: Stack) -> Volume:
+    """Return the volume of a stack, its voxels decoded.
+
+    Raises:
+        InputError: a file is damaged, or compressed in an unknown way.
+    """
     first = stack.frames[0]
     return Volume(
         decoded(stack.frames),

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...errors import InputError
-from ...geometry.volume import LPS_TO_RAS, Volume
+from ...geometry.volume import Volume
 from .headers import import_pydicom
-from .reading import read_dicom
+from .reading import dicom_stack, volume_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -41,8 +39,11 @@ class DicomSeries:
         return values[0]
 
 
-def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
+def read_dicom_series(folder: os.PathLike | str, series: str | None = None, echo: int | None = None) -> DicomSeries:
     """Read the series in a folder.
+
+    Args:
+        series, echo: which of the folder's images, as of ``read_dicom``.
 
     Raises:
         InputError: pydicom is not there; not one even series of MR or CT images; images of several studies, patients
@@ -52,33 +53,16 @@ def read_dicom_series(folder: os.PathLike | str) -> DicomSeries:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; give the folder of the source series.")
-    volume = read_dicom(folder)
-    headers = []
+    stack = dicom_stack(folder, series, echo)
+    for frame in stack.frames:
+        kind = frame.header.get("SOPClassUID")
+        if kind not in SUPPORTED:
+            named = getattr(kind, "name", "of an unknown kind")
+            raise InputError(f"{folder.name} is a series of {named}; only MR and CT Image Storage can be derived from.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about values that scanners write against the standard
-        for path in sorted(folder.iterdir()):
-            try:
-                header = pydicom.dcmread(path, stop_before_pixels=True)
-            except (pydicom.errors.InvalidDicomError, OSError):
-                continue
-            if "SeriesInstanceUID" in header:
-                headers.append(header)
-    for header in headers:
-        if header.get("SOPClassUID") not in SUPPORTED or "ImagePositionPatient" not in header:
-            kind = getattr(header.get("SOPClassUID"), "name", "of an unknown kind")
-            raise InputError(f"{folder.name} is a series of {kind}; only MR and CT Image Storage can be derived from.")
+        headers = [pydicom.dcmread(frame.header.path, stop_before_pixels=True, force=True) for frame in stack.frames]
     for keyword in ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "FrameOfReferenceUID", "SOPClassUID"):
         if len({str(header.get(keyword)) for header in headers}) != 1:
             raise InputError(f"The images in {folder.name} differ in {keyword}; give a folder with one series.")
-    return DicomSeries(volume, _by_slice(headers, volume, folder))
-
-
-def _by_slice(headers: list[Dataset], volume: Volume, folder: Path) -> list[Dataset]:
-    to_index = np.linalg.inv(LPS_TO_RAS @ volume.ijk_to_ras)
-    slices = {}
-    for header in headers:
-        index = to_index @ np.array([*map(float, header.ImagePositionPatient), 1.0])
-        slices[round(float(index[2]))] = header
-    if len(headers) != volume.dimensions[2] or sorted(slices) != list(range(volume.dimensions[2])):
-        raise InputError(f"The images in {folder.name} are not one for each slice; give a folder with one series.")
-    return [slices[k] for k in range(volume.dimensions[2])]
+    return DicomSeries(volume_of(stack), headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,9 +164,11 @@ def _several_at_a_place(frames: list[Frame], places: np.ndarray, what: str) -> s
         for chosen in itertools.combinations(names, count):
             if all(_differ(group, chosen) for group in groups):
                 return _too_many(frames, chosen, most, what)
+    crowds = [group for group in groups if len(group) > 1]
+    partly = [name for name in names if all(len({str(frame.marks[name]) for frame in crowd}) > 1 for crowd in crowds)]
+    tells = f"of {_found(frames, partly[:2], most)}" if partly else "which nothing but their numbers tells apart"
     return (
-        f"{what} holds up to {most} images at one position, which nothing in their headers tells apart;"
-        " give a folder with one image for each slice."
+        f"{what} holds up to {most} images at one position, {tells}, so several volumes; {_choice_of_images(frames)}."
     )
 
 
@@ -174,16 +177,25 @@ def _differ(group: list[Frame], marks: tuple[str, ...]) -> bool:
 
 
 def _too_many(frames: list[Frame], marks: tuple[str, ...], most: int, what: str) -> str:
+    volumes = f"{what} holds {_found(frames, marks, most)} at a position, so several volumes"
+    if marks == ("echo",):
+        return f"{volumes}; {_choice_of_echo(len(_echo_times(frames)))}."
+    return f"{volumes}; {_choice_of_images(frames)}."
+
+
+def _found(frames: list[Frame], marks: Sequence[str], most: int) -> str:
+    """Return how many values of each mark there are, and which where they are few, in words."""
     found = []
     for mark in marks:
         values = sorted({"none" if frame.marks[mark] is None else frame.marks[mark] for frame in frames}, key=_by_size)
         found.append(_listed(mark, values) if len(values) <= len(frames) / 2 else f"{most} {_plural(mark)}")
-    volumes = f"{what} holds {' and '.join(found)} at a position, so several volumes"
-    if marks == ("echo",):
-        return f"{volumes}; {_choice_of_echo(len(_echo_times(frames)))}."
+    return " and ".join(found)
+
+
+def _choice_of_images(frames: list[Frame]) -> str:
     if len({frame.header.path for frame in frames}) == 1:
-        return f"{volumes}; write one of them to a file of its own and give that."
-    return f"{volumes}; put the images of one of them into a folder of their own and give that."
+        return "write one of them to a file of its own and give that"
+    return "put the images of one of them into a folder of their own and give that"
 
 
 def _by_size(value: object) -> tuple:

@@ -169,6 +169,7 @@ def _place(header: Any, dimensions: tuple[int, int, int]) -> tuple[np.ndarray, l
     else the qform, as ITK and 3D Slicer do.
     """
     notes, forms = [], {}
+    scale = MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
     codes = {form: int(header[f"{form}_code"]) for form in ("sform", "qform")}
     for form, rows in (("sform", _sform(header)), ("qform", _qform(header))):
         if codes[form] > 0 and _is_usable(rows):
@@ -180,7 +181,7 @@ def _place(header: Any, dimensions: tuple[int, int, int]) -> tuple[np.ndarray, l
             "The file has neither an sform nor a qform, so where it lies and which side is left are not known; it was"
             " put where 3D Slicer puts it."
         )
-        return LPS_TO_RAS @ np.diag([*_spacing(header), 1.0]), notes
+        return LPS_TO_RAS @ np.diag([*_spacing(header) * scale, 1.0]), notes
     sform_first = codes["sform"] in (SCANNER, codes["qform"])
     used = "sform" if "qform" not in forms or ("sform" in forms and sform_first) else "qform"
     matrix = forms[used]
@@ -190,15 +191,15 @@ def _place(header: Any, dimensions: tuple[int, int, int]) -> tuple[np.ndarray, l
         if apart > DISAGREE * spacing.min():
             named = {form: f"{form} ({FORM_CODES.get(codes[form], codes[form])})" for form in forms}
             notes.append(
-                f"The file's {named['sform']} and {named['qform']} disagree by up to {apart:.3g} mm; the {used} was"
-                " followed."
+                f"The file's {named['sform']} and {named['qform']} disagree by up to {apart * scale:.3g} mm; the {used}"
+                " was followed."
             )
     elif not np.allclose(spacing, _spacing(header), rtol=0.01):
-        sizes = [" x ".join(f"{value:.4g}" for value in sides) for sides in (spacing, _spacing(header))]
+        sizes = [" x ".join(f"{value:.4g}" for value in sides * scale) for sides in (spacing, _spacing(header))]
         notes.append(
             f"The file's sform gives voxels of {sizes[0]} mm and its pixdim {sizes[1]} mm; the sform was followed."
         )
-    return _squared(matrix, dimensions, notes, MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)), notes
+    return _squared(matrix, dimensions, notes, scale), notes
 
 
 def _sform(header: Any) -> np.ndarray:

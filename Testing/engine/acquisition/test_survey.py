@@ -45,7 +45,7 @@ def test_masks_and_label_maps_are_told_from_scans(head, make):
         lambda voxels: np.where(voxels > 200, voxels, -1000).clip(-1000, 600),
         lambda voxels: np.repeat(np.repeat(voxels, 2, 1), 2, 2),
         lambda voxels: np.where(voxels > 400, 1000, -1000),
-        lambda voxels: np.full_like(voxels, 7),
+        lambda voxels: np.full(voxels.shape, 0.5),
         lambda voxels: np.full(voxels.shape, np.nan),
     ],
     ids=["scan", "floats", "8 bits", "skull-stripped", "clipped", "doubled pixels", "edges in HU", "constant", "NaN"],
@@ -57,6 +57,14 @@ def test_scans_are_not_told_to_be_label_maps(head, make):
 @pytest.mark.parametrize("high", [255, 1000, 65535])
 def test_black_and_white_may_be_a_mask_or_not(head, high):
     assert is_label_map(((head > 400) * high).astype(np.uint16)) is None
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_single_whole_number_may_be_an_empty_mask(dtype):
+    assert is_label_map(np.zeros((3, 8, 8), dtype)) is None
+    empty = survey(Volume(np.zeros((3, 8, 8), dtype), np.eye(4)))
+    assert empty.constant and "carry an empty mask by --labels nearest" in empty.flaw
+    assert not survey(Volume(np.full((3, 8, 8), np.inf, np.float32), np.eye(4))).constant
 
 
 def test_real_scans_that_wheels_ship_are_no_label_maps():

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -17,6 +18,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.files.writing import image_from_volume, write_volume
 from SuperResolutionLib.geometry.volume import refined_matrix
+from SuperResolutionLib.upscaling.file_to_file import upscale_file
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 TWICE = UpscaleRequest(factor=2, quality="fast", device="cpu")
@@ -48,6 +50,17 @@ def test_folders_without_volumes_are_refused(tmp_path):
         with pytest.raises(InputError, match=reason):
             upscale_folder(tmp_path / folder, tmp_path / "out", TWICE)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_a_sheared_nifti_file_the_row_says_how_it_can_be_had(tmp_path, phantom):
+    (tmp_path / "in").mkdir()
+    matrix = phantom.ijk_to_ras @ np.array([[1, 0, 0.2, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    image = nibabel.Nifti1Image(phantom.voxels.T, matrix)
+    nibabel.save(image, tmp_path / "in" / "tilted.nii.gz")
+    (outcome,) = upscale_folder(tmp_path / "in", tmp_path / "out", TWICE)
+    assert outcome.row()["message"].endswith("let upscale write it to a name that ends in .nrrd.")
+    upscale_file(tmp_path / "in" / "tilted.nii.gz", tmp_path / "tilted.nrrd", TWICE)
+    assert read_volume(tmp_path / "tilted.nrrd").is_sheared
 
 
 # ---------------------------------------------------------------- what is done

@@ -54,6 +54,28 @@ def test_a_series_is_chosen_by_its_uid(run_here, two_echoes, tmp_path):
     assert (survey["slice_axis"], survey["slice_axis_from"]) == ("k", "the series")
 
 
+def test_an_echo_and_a_series_are_exported_by_the_same_choice(run_here, two_echoes, write_series, tmp_path):
+    other = write_series(tmp_path / "other", ["a.dcm", "b.dcm"])
+    for path in sorted(other.iterdir()):
+        data = pydicom.dcmread(path)
+        data.SeriesInstanceUID = "1.2.840.99"
+        data.save_as(two_echoes / path.name)
+    uid = pydicom.dcmread(two_echoes / "0.dcm").SeriesInstanceUID
+    choices = {"first": ("--series", uid, "--echo", 1), "second": ("--series", uid, "--echo", 2)}
+    choices["third"] = ("--series", "1.2.840.99")
+    for name, choice in choices.items():
+        assert run_here("upscale", two_echoes, tmp_path / f"{name}.nrrd", *FAST, *choice)[0] == DONE
+        code, _, err = run_here("export-dicom", two_echoes, tmp_path / f"{name}.nrrd", tmp_path / name)
+        assert code == BAD_INPUT and "--series UID" in err
+        assert run_here("export-dicom", two_echoes, tmp_path / f"{name}.nrrd", tmp_path / name, *choice)[0] == DONE
+    made = {name: [pydicom.dcmread(path) for path in sorted((tmp_path / name).iterdir())] for name in choices}
+    assert [made[name][0].EchoTime for name in ("first", "second")] == [20, 80]
+    sources = {name: [image.SourceImageSequence[0].ReferencedSOPInstanceUID for image in made[name]] for name in made}
+    assert sources["first"] == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
+    assert sources["second"] == ["1.2.3.3", "1.2.3.4", "1.2.3.5"]
+    assert [image.ReferencedSeriesSequence[0].SeriesInstanceUID for image in made["third"]] == ["1.2.840.99"] * 2
+
+
 def test_the_doctor_says_that_the_series_names_the_slices(run_here, series):
     code, out, _ = run_here("doctor", series)
     assert code == DONE

@@ -80,6 +80,7 @@ def test_the_background_deviation_is_that_of_its_noise_whatever_its_shading():
     assert background_deviation(noise + 1000 * mask, mask) == pytest.approx(5, rel=0.05)
     assert background_deviation(shaded + 1000 * mask, mask) == pytest.approx(5.4, rel=0.1)
     assert background_deviation(noise, np.ones_like(mask)) == 0
+    assert background_deviation(noise[:, :7], np.zeros_like(mask)[:, :7]) == 0
 
 
 def test_the_ssim_is_that_of_scikit_image():

@@ -2,12 +2,20 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.files.whole_outputs import WholeOutputs, check_apart, temporary_name, write_text
+from SuperResolutionLib.files.whole_outputs import (
+    WholeOutputs,
+    check_apart,
+    remove_what_died,
+    temporary_name,
+    write_text,
+)
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.file_to_file import upscale_file
@@ -79,6 +87,26 @@ def test_a_temporary_name_is_hidden_and_its_suffix_in_small_letters(tmp_path, na
     partial = temporary_name(tmp_path / name)
     assert partial.parent == tmp_path and partial.name.startswith(".partial-")
     assert partial.name.endswith(name[2:].lower())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be asked for a process without harm")
+def test_what_a_killed_process_left_of_an_output_goes_when_it_is_written_again(tmp_path):
+    output = tmp_path / "12-x.nrrd"
+    mine, (before, after) = temporary_name(output), temporary_name(output).name.split(str(os.getpid()))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    stale, folder = tmp_path / f"{before}{dead.pid}{after}", tmp_path / f"{before}{dead.pid}-series"
+    alive = tmp_path / f"{before}{os.getppid()}{after}"
+    elsewhere = tmp_path / stale.name.replace(before, ".partial-0123abcd-")
+    other = tmp_path / stale.name.replace("-12-x", "-y")
+    for path in (stale, alive, elsewhere, other):
+        path.write_text("half")
+    folder.mkdir()
+    (folder / "0001.dcm").write_text("half")
+    write_text(output, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([output, alive, elsewhere, other, folder])
+    remove_what_died(tmp_path / "series")
+    assert not folder.exists() and not mine.exists() and alive.exists()
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".mha"])

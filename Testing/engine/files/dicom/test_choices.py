@@ -31,7 +31,7 @@ def refusal(path, **choice):
         ({"KVP": 80}, {"KVP": 140}, "2 tube voltages (80 and 140 kV)"),
         ({"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}, "2 kernels (B30f and B70f)"),
         ({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, "2 acquisitions (1 and 2)"),
-        ({}, {}, "which nothing in their headers tells apart"),
+        ({}, {}, "which nothing but their numbers tells apart, so several volumes"),
     ],
     ids=lambda value: "" if isinstance(value, dict) else value,
 )
@@ -69,6 +69,13 @@ def test_b_values_are_found_where_makers_keep_them(write_axial, tmp_path, tag, v
         data.add_new(tag, vr, values[number // 2])
         data.save_as(path)
     assert "2 b-values (0 and 1000 s/mm2)" in refusal(tmp_path)
+
+
+def test_what_differs_is_named_where_it_does_not_tell_all_images_apart(write_axial, tmp_path):
+    write_axial(tmp_path, [0, 3] * 4, each=lambda n: {"DiffusionBValue": [0.0, 1500.0, 1500.0, 1500.0][n // 2]})
+    assert "up to 4 images at one position, of 2 b-values (0 and 1500 s/mm2), so several" in refusal(tmp_path)
+    (tmp_path / "006.dcm").unlink()
+    assert "of 2 b-values" in refusal(tmp_path)
 
 
 def test_an_image_that_is_there_twice_is_named_with_both_files(write_axial, tmp_path):

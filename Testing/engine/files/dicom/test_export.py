@@ -420,6 +420,15 @@ def test_the_folder_one_stands_in_is_refused_like_another(write_series, tmp_path
         export_dicom(source, refined(read_volume(source), (2, 2, 1)), ".")
 
 
+def test_images_without_a_preamble_are_sources_like_others(write_series, tmp_path):
+    source = write_series()
+    result = refined(read_volume(source), (2, 2, 1))
+    for path in source.iterdir():
+        path.write_bytes(path.read_bytes()[132:])
+    export_dicom(source, result, tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == result.dimensions[2]
+
+
 def test_without_pydicom_one_sentence_says_what_to_install(tmp_path, phantom, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(InputError, match="pip install pydicom"):

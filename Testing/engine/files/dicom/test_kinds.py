@@ -80,6 +80,14 @@ def test_objects_without_images_and_other_files_do_not_disturb(write_axial, tmp_
     assert read_volume(tmp_path).dimensions == (5, 6, 3)
 
 
+@pytest.mark.parametrize("kind", ["1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.4.2"])
+def test_raw_data_and_spectra_of_the_same_series_do_not_disturb(write_axial, tmp_path, kind):
+    write_axial(tmp_path, [0, 3, 6])
+    write_axial(tmp_path, [0], kind, each=lambda n: {"name": "0001_Raw.dcm"}, PixelData=None)
+    assert read_volume(tmp_path).dimensions == (5, 6, 3)
+    assert "without an image" in refusal(tmp_path / "0001_Raw.dcm")
+
+
 @pytest.mark.parametrize("which", ["000.dcm", "001.dcm", "003.dcm"])
 @pytest.mark.parametrize(
     "damage",

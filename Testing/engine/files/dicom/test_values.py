@@ -142,3 +142,15 @@ def test_padding_may_be_a_range_and_differ_with_the_scale_of_an_image(write_axia
 def test_images_that_state_no_padding_have_none(write_axial, tmp_path):
     write_axial(tmp_path, [0, 3])
     assert read_volume(tmp_path).padding == ()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_jpeg_of_12_bits_is_read_without_its_librarys_words(tmp_path, capfd):
+    data = pydicom.dcmread(get_testdata_file("JPGExtended.dcm"))
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    data.ImagePositionPatient, data.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    data.PixelSpacing = [1, 1]
+    data.save_as(tmp_path / "twelve.dcm")
+    voxels = read_volume(tmp_path / "twelve.dcm").voxels
+    assert voxels.shape == (1, 1024, 256) and 255 < voxels.max() < 4096
+    assert capfd.readouterr() == ("", "")

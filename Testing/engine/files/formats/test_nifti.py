@@ -140,6 +140,13 @@ def test_the_unit_of_length_is_heeded(tmp_path, unit, mm):
     image.header.set_xyzt_units(unit)
     volume = read(image, tmp_path / "v.nii")
     np.testing.assert_allclose(volume.ijk_to_ras[:3], mm * rigid(1)[:3], rtol=1e-5, atol=1e-5 * mm)
+    image.header["sform_code"] = 0
+    assert read(image, tmp_path / "nowhere.nii").spacing == pytest.approx((0.9 * mm, 1.1 * mm, 3.0 * mm), rel=1e-6)
+    moved = rigid(1)
+    moved[0, 3] += 40
+    image.header.set_qform(moved, 1)
+    image.header["sform_code"] = 1
+    assert f"disagree by up to {40 * mm:.3g} mm" in read(image, tmp_path / "twice.nii").notes[0]
 
 
 def test_gzip_under_a_plain_name_and_a_plain_file_under_a_gzip_name_are_read(tmp_path):

@@ -69,6 +69,20 @@ def test_labels_get_the_grid_of_their_scan_and_each_voxel_the_label_it_lies_in(l
     np.testing.assert_array_equal(fine.voxels.T.reshape(-1)[clear], labels.voxels[k, j, i])
 
 
+@pytest.mark.parametrize("labelled", ["nearest", "found"])
+@pytest.mark.parametrize("value", [0, 3])
+def test_an_empty_mask_and_one_of_a_single_label_are_carried(labels, value, labelled):
+    result = upscale(replace(labels, voxels=np.full_like(labels.voxels, value)), request(labels=labelled))
+    k, j, i = labels.voxels.shape
+    np.testing.assert_array_equal(result.volume.voxels, np.full((k, 2 * j, 2 * i), value))
+    assert result.report["survey"]["range"] == [value, value]
+
+
+def test_what_is_no_number_is_not_carried(labels):
+    with pytest.raises(InputError, match="NaN"):
+        upscale(replace(labels, voxels=np.full(labels.voxels.shape, np.inf)), request(labels="nearest"))
+
+
 @pytest.mark.parametrize("wishes, reason", [({"uncertainty": True}, "uncertainty"), ({"labels": "linear"}, "nearest")])
 def test_what_labels_cannot_have_is_refused(labels, wishes, reason):
     with pytest.raises(InputError, match=reason):

@@ -54,7 +54,7 @@ class Survey:
         magnitude: whether no voxel is negative, so that a negative one in a result would be wrong.
         label_map: whether its voxels are labels, not intensities; None where they may be (``is_label_map``).
         flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
-        band: the part of k-space that was acquired, along the axes of the slices.
+        band: the part of k-space that was acquired, along the axes of the slices, and who says so.
     """
 
     volume: Volume = field(repr=False)
@@ -95,11 +95,16 @@ class Survey:
         return _levels(self.acquired_volume, self.slice_axis) if self.band.zero_filled else self.stored
 
 
-def survey(volume: Volume, named_axis: int | None = None) -> Survey:
+def survey(volume: Volume, named_axis: int | None = None, acquired: tuple[int, int] | None = None) -> Survey:
     """Return what a scan is.
 
     Args:
         named_axis: the slice axis, 0, 1, 2 for i, j, k, where the user names it (``UpscaleRequest.named_axis``).
+        acquired: how many samples were acquired along the two axes of the slices, in the order i, j, k, where the user
+            says so (``UpscaleRequest.acquired``).
+
+    Raises:
+        InputError: ``acquired`` cannot be the matrix of such slices.
 
     Example::
 
@@ -122,6 +127,13 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
     flaw = _flaw(lowest, highest)
+    label_map = modality == SEGMENTATION or is_label_map(volume.voxels)
+    if flaw or label_map:
+        band = AcquiredBand.whole(volume, axis)
+    elif acquired is not None:
+        band = AcquiredBand.asked_for(volume, axis, acquired)
+    else:
+        band = detect_acquired_band(volume, axis)
     return Survey(
         volume=volume,
         slice_axis=axis,
@@ -131,9 +143,9 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
         thickness=thickness,
         thickness_from=thickness_from,
         magnitude=bool(lowest >= 0),
-        label_map=modality == SEGMENTATION or is_label_map(volume.voxels),
+        label_map=label_map,
         flaw=flaw,
-        band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(volume, axis),
+        band=band,
     )
 
 

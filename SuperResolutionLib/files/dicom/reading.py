@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
+from .acquired_matrix import SAID_BY, acquired_shares
 from .decoding import decoded
 from .frames import Frame, frames_of
 from .headers import Header, headers_in, read_header
@@ -68,12 +69,15 @@ def read_dicom(path: os.PathLike | str, series: str | None = None, echo: int | N
     frames = choose_echo(_frames(headers), echo, what)
     stack = stack_of(frames, what)
     first = stack.frames[0]
+    shares = acquired_shares(stack.frames)
     return Volume(
         decoded(stack.frames),
         LPS_TO_RAS @ stack.ijk_to_lps,
         str(first.header.get("Modality") or "") or None,
         _slice_thickness(first),
         STACKING_AXIS,
+        acquired_shares=shares,
+        acquired_from=SAID_BY if any(shares) else None,
     )
 
 

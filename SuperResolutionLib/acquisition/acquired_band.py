@@ -20,7 +20,7 @@ from .spectral_ending import LARGEST_SHARE, SMALLEST_SHARE, TOO_FEW, Ending, spe
 MOST_SLICES = 16
 WELL_BELOW = 0.85
 """An edge in the spectrum below this part of a stated share is no inexactness of the one or the other."""
-FALLS = 2.0
+FALLS = 3.0
 """dB, what the spectrum loses at least where a band ends that was acquired as stated."""
 THE_SPECTRUM, THE_REQUEST, NOBODY = "the spectrum", "the request", "nobody"
 

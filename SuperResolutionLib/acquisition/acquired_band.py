@@ -1,4 +1,4 @@
-"""Zero-filled scans: the band of k-space that was acquired, found in the spectrum.
+"""The band of k-space that was acquired of a scan that may be stored finer, and who says so.
 
 Scanners often store a finer grid than they acquired: k-space is padded with zeros (or the image is interpolated), so
 that along an axis nothing lies beyond some frequency. A network that is fed such a scan finds no aliasing and no edges
@@ -7,19 +7,22 @@ of its own scale and sharpens nothing; fed the acquired band it does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.volume import Volume
+from ..errors import InputError
+from ..geometry.ijk import ijk
+from ..geometry.volume import AXES, Volume
+from .spectral_ending import LARGEST_SHARE, SMALLEST_SHARE, TOO_FEW, Ending, spectral_ending
 
 MOST_SLICES = 16
-FEWEST_SAMPLES = 48
-"""Along shorter lines the spectrum has too few bins to tell an edge; such an axis counts as not filled."""
-LARGEST_SHARE = 0.9
-"""Above this a scan stays as it is: little is gained, and anti-aliasing filters end there too."""
-HALF_WITHIN = 0.02
-"""A share this close to 1/2, by far the most common one, is taken for 1/2."""
+WELL_BELOW = 0.85
+"""An edge in the spectrum below this part of a stated share is no inexactness of the one or the other."""
+FALLS = 3.0
+"""dB, what the spectrum loses at least where a band ends that was acquired as stated."""
+THE_SPECTRUM, THE_REQUEST, NOBODY = "the spectrum", "the request", "nobody"
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,49 @@ class AcquiredBand:
         across: the axis across the slices: 0, 1, 2 for i, j, k.
         spacing: mm along i, j and k of the stored grid.
         shares: acquired share of the stored frequencies along i, j and k; 1.0 where nothing was filled, and always
-            across the slices, where nobody looked.
+            across the slices, which stay.
         dimensions: number of samples along i, j and k that hold the band.
+        said_by: who says so, along i, j and k.
+        doubts: along i, j and k, why an axis that stays as it is stored may hold less, or "".
     """
 
     across: int
     spacing: tuple[float, float, float]
     shares: tuple[float, float, float]
     dimensions: tuple[int, int, int]
+    said_by: tuple[str, str, str] = (THE_SPECTRUM, THE_SPECTRUM, THE_SPECTRUM)
+    doubts: tuple[str, str, str] = ("", "", "")
 
     @classmethod
     def whole(cls, volume: Volume, across: int) -> AcquiredBand:
         """Return the band of a scan of which every stored frequency counts as acquired."""
         return cls(across, volume.spacing, (1.0, 1.0, 1.0), volume.dimensions)
+
+    @classmethod
+    def asked_for(cls, volume: Volume, across: int, samples: tuple[int, int]) -> AcquiredBand:
+        """Return the band of a scan whose acquired samples the user states.
+
+        Args:
+            samples: along the two axes of the slices, in the order i, j, k.
+
+        Raises:
+            InputError: more than are stored, fewer than a quarter of them, or not two whole numbers.
+        """
+        plane = [axis for axis in range(3) if axis != across]
+        stored = [volume.dimensions[axis] for axis in plane]
+        fewest = [max(2, int(np.ceil(SMALLEST_SHARE * size))) for size in stored]
+        whole = len(samples) == 2 and all(isinstance(count, (int, np.integer)) for count in samples)
+        if not whole or not all(low <= count <= high for low, count, high in zip(fewest, samples, stored)):
+            ranges = (f"{low} to {high} along {AXES[axis]}" for low, high, axis in zip(fewest, stored, plane))
+            raise InputError(
+                f"An acquired matrix of {_by_x(samples)} cannot be that of slices of {_by_x(stored)} voxels; give"
+                f" {' and '.join(ranges)}."
+            )
+        dimensions = list(volume.dimensions)
+        for axis, count in zip(plane, samples):
+            dimensions[axis] = int(count)
+        shares = ijk(kept / size for kept, size in zip(dimensions, volume.dimensions))
+        return cls(across, volume.spacing, shares, ijk(dimensions), (THE_REQUEST,) * 3)
 
     @property
     def zero_filled(self) -> bool:
@@ -55,20 +88,51 @@ class AcquiredBand:
         i, j, k = (spacing / share for spacing, share in zip(self.spacing, self.shares))
         return i, j, k
 
+    @property
+    def plane(self) -> tuple[int, int]:
+        """The axes of the slices."""
+        first, last = (axis for axis in range(3) if axis != self.across)
+        return first, last
+
+    @property
+    def acquired_from(self) -> str:
+        """Who says so, such as ``the DICOM header``, or ``the DICOM header along i, the spectrum along j``."""
+        first, last = self.plane
+        if self.said_by[first] == self.said_by[last]:
+            return self.said_by[first]
+        return ", ".join(f"{self.said_by[axis]} along {AXES[axis]}" for axis in (first, last))
+
     def sentence(self, as_stored: bool = False) -> str:
         """Return ``in_words`` as a sentence that also says what is upscaled.
 
         Args:
             as_stored: whether a filled scan is left as it is.
         """
-        outcome = ("; left as stored" if as_stored else "; upscaled from the acquired band") * self.zero_filled
+        if self.zero_filled:
+            outcome = "; left as stored" if as_stored else "; upscaled from the acquired band"
+        else:
+            outcome = "; left as stored" if any(self.doubts) else ""
         return f"S{self.in_words()[1:]}{outcome}."
 
     def in_words(self) -> str:
-        """Return such as ``stored at 0.45 mm, acquired at 0.9 mm``, in the plane; two numbers where they differ."""
-        if not self.zero_filled:
-            return f"stored at {self._in_plane(self.spacing)}, acquired as stored (not zero-filled)"
-        return f"stored at {self._in_plane(self.spacing)}, acquired at {self._in_plane(self.acquired_spacing)}"
+        """Return such as ``stored at 0.45 mm, acquired at 0.9 mm``, in the plane; two numbers where they differ.
+
+        Axes on which nobody can be sure, and for what reason, follow.
+        """
+        stored, doubted = self._in_plane(self.spacing), [axis for axis in range(3) if self.doubts[axis]]
+        sure = [axis for axis in self.plane if axis not in doubted]
+        if self.zero_filled:
+            words = [f"stored at {stored}, acquired at {self._in_plane(self.acquired_spacing)}"]
+        elif len(sure) == 2:
+            words = [f"stored at {stored}, acquired as stored (not zero-filled)"]
+        elif sure:
+            words = [f"stored at {stored}, acquired as stored along {AXES[sure[0]]} (not zero-filled)"]
+        else:
+            words = [f"stored at {stored}"]
+        for doubt in dict.fromkeys(self.doubts[axis] for axis in doubted):
+            axes = [AXES[axis] for axis in doubted if self.doubts[axis] == doubt]
+            words.append(f"along {' and '.join(axes)} {doubt}")
+        return "; ".join(words)
 
     def _in_plane(self, spacing: tuple[float, float, float]) -> str:
         texts = [f"{value:.2f}".rstrip("0").rstrip(".") for axis, value in enumerate(spacing) if axis != self.across]
@@ -78,9 +142,9 @@ class AcquiredBand:
 def detect_acquired_band(volume: Volume, across: int) -> AcquiredBand:
     """Return the band that the slices of ``volume`` fill along their two axes.
 
-    Along an axis the median power spectrum of the lines with content is looked at. Anatomy decays like a power of the
-    frequency, and blur, noise and coils bend that gently; where k-space was filled there is a steep edge and beyond it
-    a floor (rounding, and what taking the magnitude leaks). Only a steep edge with a flat floor after it counts.
+    What the file says (``Volume.acquired_shares``) comes first, with its exact number of samples; the spectrum
+    (``spectral_ending``) where it says nothing, or where a sharp edge shows that still less was acquired. Where all was
+    acquired, so the file, but the spectrum ends before, the scan was filtered, and stays as it is stored.
 
     Args:
         volume: at most 16 of its slices are read.
@@ -89,93 +153,42 @@ def detect_acquired_band(volume: Volume, across: int) -> AcquiredBand:
     slices = np.moveaxis(volume.voxels, 2 - across, 0)
     slices = slices[np.unique((np.linspace(0.1, 0.9, MOST_SLICES) * (len(slices) - 1) + 0.5).astype(int))]
     shares, dimensions = [1.0, 1.0, 1.0], list(volume.dimensions)
-    in_plane = [axis for axis in range(3) if axis != across]
-    for axis, lines in zip(in_plane, (slices, slices.swapaxes(1, 2))):
-        dimensions[axis] = int(round(_acquired_share(lines) * dimensions[axis]))
+    said_by, doubts = [THE_SPECTRUM] * 3, [""] * 3
+    plane = [axis for axis in range(3) if axis != across]
+    for axis, lines in zip(plane, (slices, slices.swapaxes(1, 2))):
+        share, said_by[axis], doubts[axis] = _share(
+            spectral_ending(lines), volume.acquired_shares[axis], str(volume.acquired_from)
+        )
+        dimensions[axis] = int(round(share * dimensions[axis]))
         shares[axis] = dimensions[axis] / volume.dimensions[axis]
-    return AcquiredBand(
-        across, volume.spacing, (shares[0], shares[1], shares[2]), (dimensions[0], dimensions[1], dimensions[2])
-    )
+    through = volume.acquired_shares[across]
+    if through is not None and through < LARGEST_SHARE:
+        doubts[across] = f"{through:.2f} of the slices were acquired (so says {volume.acquired_from}), and all are kept"
+    return AcquiredBand(across, volume.spacing, ijk(shares), ijk(dimensions), _three(said_by), _three(doubts))
 
 
-def _acquired_share(slices: np.ndarray) -> float:
-    """Return the acquired share of the frequencies along the last axis of ``(N, H, W)`` slices, 1.0 where unsure."""
-    count = slices.shape[-1]
-    if count < FEWEST_SAMPLES:
-        return 1.0
-    spectrum = _log_spectrum(slices)
-    edge = None if spectrum is None else _band_edge(np.fft.rfftfreq(count, 0.5), spectrum)
-    if edge is None:
-        return 1.0
-    start, end = edge
-    bin_width = 2 / count
-    # The window smears the edge: a sharp one reaches the floor 2.5 bins after the band, a soft one hardly later.
-    share = end - bin_width * (2.5 if end - start < 5 * bin_width else 1)
-    if abs(share - 0.5) <= HALF_WITHIN and count % 2 == 0:
-        return 0.5
-    return share if share <= LARGEST_SHARE else 1.0
-
-
-def _log_spectrum(slices: np.ndarray) -> np.ndarray | None:
-    """Return, in dB, the median power along the last axis of all lines with content; None if there is none.
-
-    The median passes over the lines that a mask cut off, which have power at all frequencies.
-    """
-    count = slices.shape[-1]
-    window = np.hanning(count + 2)[1:-1]  # lines seldom end where they began, and that jump would fill the spectrum
-    powers, energies = [], []
-    for image in slices:
-        lines = image - image.mean(axis=-1, keepdims=True, dtype=np.float64)
-        energies.append((lines**2).sum(axis=-1))
-        powers.append((np.abs(np.fft.rfft(lines * window, axis=-1)) ** 2).astype(np.float32))
-    energy, power = np.concatenate(energies), np.concatenate(powers)
-    if not 0 < energy.sum() < np.inf:
-        return None
-    power = np.median(power[energy > 0.3 * np.median(energy[energy > 0])], axis=0)
-    return 10 * np.log10(power + 1e-14 * power.max()) if power.any() else None
-
-
-def _band_edge(frequency: np.ndarray, spectrum: np.ndarray) -> tuple[float, float] | None:
-    """Return where the spectrum starts to fall steeply and where it reaches the floor, or None without such an edge.
-
-    The model is anatomy's power law and a quadratic roll-off, ``a + b log f + c f^2``, plus a straight fall between two
-    frequencies, after which the slope is free again. It is fitted by least squares for all pairs of them.
+def _share(ending: Ending, stated: float | None, file: str) -> tuple[float, str, str]:
+    """Return the acquired share along an axis, who says so, and why it may be less.
 
     Args:
-        frequency: ascending, as a share of the Nyquist frequency.
-        spectrum: in dB.
+        stated: the share that ``file`` states; None where it states none.
     """
-    # Left of 0.15 the size of the body decides, not the anatomy in it; the last bins belong to the window.
-    used = (frequency >= 0.15) & (np.arange(len(frequency)) < len(frequency) - 2)
-    f, level = frequency[used], spectrum[used]
-    bin_width = frequency[1]
-    ends = np.arange(0.28, min(0.95, f[-1] - 3.5 * bin_width), max(bin_width, 0.01))
-    widths = np.array([0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25])
-    widths = np.unique([2 * bin_width, *widths[widths >= 2 * bin_width]])
-    end, start = (pair.ravel() for pair in (ends[:, None] + 0 * widths, ends[:, None] - widths))
-    end, start = end[start >= 0.2], start[start >= 0.2]
-    smooth = np.stack([np.ones_like(f), np.log(f), f**2], axis=1)
-    bends = np.maximum(f[:, None] - np.stack([start, end], axis=1)[:, None], 0)  # (pairs, frequencies, 2)
-    # Least squares with the smooth part projected out leaves two unknowns a pair: the changes of slope.
-    basis = np.linalg.qr(smooth)[0]
-    own = bends - basis @ (basis.T @ bends)
-    gram, moment = own.swapaxes(1, 2) @ own, own.swapaxes(1, 2) @ (level - basis @ (basis.T @ level))
-    change = np.linalg.solve(gram + 1e-9 * np.eye(2), moment[..., None])[..., 0]
-    left = level - (bends @ change[..., None])[..., 0]
-    curve = left @ np.linalg.pinv(smooth).T
-    error = ((left - curve @ smooth.T) ** 2).mean(axis=1)
+    if stated is None or stated < SMALLEST_SHARE:
+        return ending.share, NOBODY if ending.doubt == TOO_FEW else THE_SPECTRUM, ending.doubt
+    if stated >= LARGEST_SHARE:
+        filtered = (
+            f"filtered, not filled: all was acquired (so says {file}), and the spectrum ends at {ending.share:.2f}"
+        )
+        return 1.0, file, filtered if ending.share < 1 else ""
+    if ending.sharp and ending.share < WELL_BELOW * stated and ending.fall_at(stated) < FALLS:
+        return ending.share, f"{THE_SPECTRUM}, whose sharp edge lies below the {stated:.2f} of {file}", ""
+    return stated, file, ""
 
-    def slope(at: np.ndarray) -> np.ndarray:
-        return curve[:, 1] / at + 2 * curve[:, 2] * at
 
-    drop = change[:, 0] * (start - end)
-    fall = -(change[:, 0] + slope(end))
-    afterwards = -(change.sum(axis=1) + slope((end + 1) / 2))
-    # dB, and dB per Nyquist frequency: a soft edge must be deep, what is left by a window such as Hamming's is sharp.
-    steep = ((drop >= 10) & (fall >= 75)) | ((drop >= 4) & (fall >= 150))
-    fits = error <= 2 * error.min() + 0.05
-    found = np.flatnonzero(steep & fits & (afterwards <= np.minimum(40, fall / 2)))
-    if not len(found):
-        return None
-    best = found[np.argmin(error[found])]
-    return float(start[best]), float(end[best])
+def _three(texts: Iterable[str]) -> tuple[str, str, str]:
+    i, j, k = texts
+    return i, j, k
+
+
+def _by_x(values: Iterable[object]) -> str:
+    return "x".join(map(str, values))

@@ -60,7 +60,7 @@ class Survey:
         label_map: whether its voxels are labels, not intensities; None where they may be (``is_label_map``).
         flaw: why the scan cannot be upscaled, in one sentence; "" where it can.
         constant: whether its flaw is that all voxels are equal, with which labels can be carried: an empty mask.
-        band: the part of k-space that was acquired, along the axes of the slices.
+        band: the part of k-space that was acquired, along the axes of the slices, and who says so.
     """
 
     volume: Volume = field(repr=False)
@@ -118,11 +118,16 @@ class Survey:
         return None if self.absent is None else self.absent.uncounted
 
 
-def survey(volume: Volume, named_axis: int | None = None) -> Survey:
+def survey(volume: Volume, named_axis: int | None = None, acquired: tuple[int, int] | None = None) -> Survey:
     """Return what a scan is.
 
     Args:
         named_axis: the slice axis, 0, 1, 2 for i, j, k, where the user names it (``UpscaleRequest.named_axis``).
+        acquired: how many samples were acquired along the two axes of the slices, in the order i, j, k, where the user
+            says so (``UpscaleRequest.acquired``).
+
+    Raises:
+        InputError: ``acquired`` cannot be the matrix of such slices.
 
     Example::
 
@@ -151,6 +156,12 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
     thickness, thickness_from = volume.slice_thickness, "the file"
     if volume.slice_axis not in (None, axis) or not thickness or not is_plausible_thickness(thickness, spacing):
         thickness, thickness_from = spacing, "the slice spacing"
+    if not looked_at:
+        band = AcquiredBand.whole(volume, axis)
+    elif acquired is not None:
+        band = AcquiredBand.asked_for(volume, axis, acquired)
+    else:
+        band = detect_acquired_band(seen, axis)
     return Survey(
         volume=volume,
         absent=absent,
@@ -165,7 +176,7 @@ def survey(volume: Volume, named_axis: int | None = None) -> Survey:
         label_map=label_map,
         flaw=flaw,
         constant=bool(lowest == highest and np.isfinite(lowest)),
-        band=AcquiredBand.whole(volume, axis) if flaw else detect_acquired_band(seen, axis),
+        band=band,
     )
 
 

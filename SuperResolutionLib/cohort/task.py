@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 from ..errors import Cancelled, InputError
+from ..files.bids_sidecar import sidecar_of
 from ..files.dicom.reading import dicom_files
 from ..files.whole_outputs import DETACHED_HEADERS
 from ..models.bundles import find_model, installed_models
@@ -132,4 +133,5 @@ def _files_of(source: Path, series: str | None) -> list[Path]:
         if name.endswith((suffix, suffix + ".gz")):  # the voxels are in another file of the same name
             beside = source.with_name(source.name[: name.rindex(suffix)])
             return sorted(map(Path, glob.glob(glob.escape(str(beside)) + ".*")))
-    return [source]
+    sidecar = sidecar_of(source)
+    return [source] if sidecar is None else [source, sidecar]

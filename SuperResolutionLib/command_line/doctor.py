@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .exit_codes import BAD_INPUT, DONE
 from .installation import Finding, check_installation
-from .options import add_choice
+from .options import add_acquired, add_choice
 from .progress import NoProgress
 
 
@@ -20,6 +20,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("doctor", help="check the installation, or how a scan was acquired")
     parser.add_argument("scan", nargs="?", metavar="SCAN", help="say at which spacing this volume was acquired")
     add_choice(parser)
+    add_acquired(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -27,7 +28,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Say what was found and return the exit code."""
     findings = []
-    for finding in check_scan(options.scan, options.series, options.echo) if options.scan else check_installation():
+    about = check_scan(options.scan, options.series, options.echo, options.acquired) if options.scan else None
+    for finding in about or check_installation():
         findings.append(finding)
         if not options.json:
             print(f"{'ok ' if finding.healthy else 'BAD'} {finding.subject}: {finding.text}")
@@ -36,20 +38,34 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     return DONE if all(finding.healthy for finding in findings) else BAD_INPUT
 
 
-def check_scan(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Iterator[Finding]:
-    """Yield at which spacing a scan is stored and was acquired, and where its slices lie and who says so.
+def check_scan(
+    path: os.PathLike | str,
+    series: str | None = None,
+    echo: int | None = None,
+    acquired: tuple[int, int] | None = None,
+) -> Iterator[Finding]:
+    """Yield at which spacing a scan is stored and was acquired, and where its slices lie, and who says so.
+
+    Args:
+        series, echo: as of ``read_volume``. acquired: as of ``survey``.
 
     Raises:
-        InputError: it is not a volume that can be read.
+        InputError: it is not a volume that can be read, or its slices cannot have the acquired matrix.
     """
+    from ..acquisition.acquired_band import NOBODY
     from ..acquisition.survey import survey
     from ..files.reading import read_volume
     from ..geometry.volume import AXES
 
-    seen = survey(read_volume(path, series, echo))
-    kind = "It is a mask or a label map." if seen.label_map else seen.band.sentence()
-    absent = [] if seen.absent is None else [seen.absent.padding_sentence, seen.absent.outlier_sentence]
-    yield Finding(Path(path).name, True, " ".join(filter(None, [kind, *absent, *seen.volume.notes])))
+    seen = survey(read_volume(path, series, echo), acquired=acquired)
+    sentences = [seen.band.sentence()]
+    if seen.band.acquired_from != NOBODY:
+        sentences.append(f"So says {seen.band.acquired_from}.")
+    if seen.label_map:
+        sentences = ["It is a mask or a label map."]
+    if seen.absent is not None:
+        sentences += [seen.absent.padding_sentence, seen.absent.outlier_sentence]
+    yield Finding(Path(path).name, True, " ".join(filter(None, [*sentences, *seen.volume.notes])))
     yield Finding(
         "slices",
         True,

@@ -44,14 +44,27 @@ def add_part_and_type(parser: argparse.ArgumentParser) -> None:
 
 def add_acquisition(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how the scan was acquired."""
-    parser.add_argument(
+    band = parser.add_mutually_exclusive_group()
+    band.add_argument(
         "--as-stored", action="store_true", help="do not crop a zero-filled scan to its acquired band first"
     )
+    add_acquired(band)
     parser.add_argument(
         "--thickness", type=float, metavar="MM", help="of the slices; by default what DICOM says, or else their spacing"
     )
     parser.add_argument(
         "--adapt", action="store_true", help="let the network for new slices learn from this scan first (minutes)"
+    )
+
+
+def add_acquired(parser: argparse._ActionsContainer) -> None:
+    """Add the option that states the acquired matrix."""
+    parser.add_argument(
+        "--acquired",
+        type=_matrix,
+        metavar="NxN",
+        help="samples acquired along the slices' two axes, in the order i x j x k, such as 256x230 of 512 x 460 stored;"
+        " by default what the file says, or else its spectrum",
     )
 
 
@@ -84,6 +97,7 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
         "box",
         "output_type",
         "as_stored",
+        "acquired",
         "thickness",
         "adapt",
         "labels",
@@ -103,6 +117,11 @@ def _spacing(text: str) -> float | tuple[float, float, float]:
     return values[0] if len(values) == 1 else ijk(values)
 
 
+def _matrix(text: str) -> tuple[int, int]:
+    first, last = (int(part) for part in text.lower().split("x"))
+    return first, last
+
+
 def _region(text: str) -> tuple[float, ...]:
     values = tuple(float(part) for part in text.split(","))
     if len(values) != 6:
@@ -116,5 +135,5 @@ def _box(text: str) -> Box:
 
 
 # What argparse calls a value that a function refuses.
-_factor.__name__, _spacing.__name__ = "factor", "spacing"
+_factor.__name__, _spacing.__name__, _matrix.__name__ = "factor", "spacing", "matrix"
 _region.__name__, _box.__name__ = "list of 6 numbers", "list of 6 indices"

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     check_output_folder(options.picture)
     volume = read_volume(options.input, options.series, options.echo)
     wish = request(options)
-    whole = plan(survey(volume, wish.named_axis), wish)
+    whole = plan(survey(volume, wish.named_axis, wish.acquired), wish)
     across = whole.survey.slice_axis
     if whole.new_slices is not None:
         # New slices are judged on a cut through them.

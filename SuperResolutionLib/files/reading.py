@@ -11,10 +11,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..geometry.volume import AXES, LPS_TO_RAS, Volume
+from ..geometry.volume import AXES, LPS_TO_RAS, Shares, Volume
+from .bids_sidecar import with_sidecar
 from .dicom.headers import is_dicom
 from .dicom.reading import read_dicom
-from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
+from .dicom.tags import ACQUIRED_FROM, ACQUIRED_SHARES, MODALITY, SLICE_AXIS, SLICE_THICKNESS
 from .formats import freesurfer
 from .formats.metaimage import check_metaimage_data, metaimage_fields, metaimage_intensity, metaimage_millimetres
 from .formats.nifti import read_nifti
@@ -25,6 +26,7 @@ from .itk_words import itk_is_quiet
 MINC_SUFFIXES = (".mnc", ".mnc.gz", ".mnc2")
 READERS = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".gipl": "GiplImageIO"}
 """By suffix, the readers that ITK would not choose for a name in capitals."""
+_ACQUIRED = (ACQUIRED_SHARES, ACQUIRED_FROM)
 
 
 def read_volume(path: os.PathLike | str, series: str | None = None, echo: int | None = None) -> Volume:
@@ -65,7 +67,8 @@ def read_volume(path: os.PathLike | str, series: str | None = None, echo: int | 
         raise InputError(
             f"{path.name} is a MINC file, which ITK turns by 180 degrees; convert it by mnc2nii, and give that."
         )
-    return read_nifti(path) or _read_by_itk(path)
+    nifti = read_nifti(path)
+    return _read_by_itk(path) if nifti is None else with_sidecar(nifti, path)
 
 
 def _read_by_itk(path: Path) -> Volume:
@@ -121,8 +124,15 @@ def _volume_from_image(image: sitk.Image, path: Path) -> Volume:
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
+    shares, shares_from = _acquired(image)
     return Volume(
-        sitk.GetArrayFromImage(image), LPS_TO_RAS @ matrix, modality, _slice_thickness(image), _slice_axis(image)
+        sitk.GetArrayFromImage(image),
+        LPS_TO_RAS @ matrix,
+        modality,
+        _slice_thickness(image),
+        _slice_axis(image),
+        acquired_shares=shares,
+        acquired_from=shares_from,
     )
 
 
@@ -137,3 +147,15 @@ def _slice_thickness(image: sitk.Image) -> float | None:
 def _slice_axis(image: sitk.Image) -> int | None:
     name = image.GetMetaData(SLICE_AXIS).strip() if image.HasMetaDataKey(SLICE_AXIS) else ""
     return AXES.index(name) if len(name) == 1 and name in AXES else None
+
+
+def _acquired(image: sitk.Image) -> tuple[Shares, str | None]:
+    shares, said_by = (image.GetMetaData(key) if image.HasMetaDataKey(key) else "" for key in _ACQUIRED)
+    try:
+        i, j, k = (None if word == "?" else float(word) for word in shares.split())
+    except ValueError:
+        return (None, None, None), None
+    known = [share for share in (i, j, k) if share is not None]
+    if not known or not all(0 < share <= 1 for share in known) or not said_by.strip():
+        return (None, None, None), None
+    return (i, j, k), said_by.strip()

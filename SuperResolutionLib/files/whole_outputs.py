@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import InputError
+from .bids_sidecar import is_sidecar, sidecar_of
 
 OUTPUT_SUFFIXES = (".nii.gz", ".nrrd", ".nii", ".mha")
 DETACHED_HEADERS = (".nhdr", ".mhd", ".hdr", ".img")
@@ -100,7 +101,12 @@ def _same_file(one: os.PathLike | str, other: os.PathLike | str) -> bool:
 
 def _is_part(source: Path, output: Path) -> bool:
     """Return whether a file that is there already belongs to an input of several files, as far as names tell."""
-    if not output.is_file() or output.name.lower().endswith((*OUTPUT_SUFFIXES, ".json", ".png")):
+    if not output.is_file():
+        return False
+    sidecar = sidecar_of(source)
+    if sidecar is not None and _same_file(sidecar, output):
+        return is_sidecar(output)
+    if output.name.lower().endswith((*OUTPUT_SUFFIXES, ".json", ".png")):
         return False
     beside = source if source.is_dir() else source.parent
     if not _same_file(output.resolve().parent, beside):

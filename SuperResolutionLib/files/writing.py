@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..geometry.volume import AXES, LPS_TO_RAS, Volume
-from .dicom.tags import MODALITY, SLICE_AXIS, SLICE_THICKNESS
+from .dicom.tags import ACQUIRED_FROM, ACQUIRED_SHARES, MODALITY, SLICE_AXIS, SLICE_THICKNESS
 from .formats.nifti import read_nifti
 from .itk_words import itk_is_quiet
 from .whole_outputs import OUTPUT_SUFFIXES, WholeOutputs, check_output_folder
@@ -59,7 +59,7 @@ def _equal(one: np.ndarray, other: np.ndarray) -> bool:
 
 def image_from_volume(volume: Volume) -> sitk.Image:
     """Return the volume as a SimpleITK image (LPS mm), sharing no memory with it; .nrrd and .mha keep its modality,
-    slice thickness and slice axis."""
+    slice thickness, slice axis and acquired shares."""
     image = sitk.GetImageFromArray(volume.voxels)
     matrix = LPS_TO_RAS @ volume.ijk_to_ras
     image.SetOrigin(matrix[:3, 3].tolist())
@@ -71,6 +71,10 @@ def image_from_volume(volume: Volume) -> sitk.Image:
         image.SetMetaData(SLICE_THICKNESS, f"{volume.slice_thickness:g}")
     if volume.slice_axis is not None:
         image.SetMetaData(SLICE_AXIS, AXES[volume.slice_axis])
+    if any(volume.acquired_shares) and volume.acquired_from:
+        words = ("?" if share is None else f"{share:.9g}" for share in volume.acquired_shares)
+        image.SetMetaData(ACQUIRED_SHARES, " ".join(words))
+        image.SetMetaData(ACQUIRED_FROM, volume.acquired_from)
     return image
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from .ras_axes import nearest_ras_axes
 
 AXES = "ijk"
 """The names of the axes, in the order of indices, spacings and dimensions; arrays have them the other way round."""
+
+Shares = tuple[Optional[float], Optional[float], Optional[float]]
+"""How many samples were acquired for each that is stored, along i, j and k; None where nobody says."""
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From the mm of DICOM and SimpleITK, L, P and S, to those of a Volume, and back."""
@@ -31,6 +35,9 @@ class Volume:
         slice_axis: the axis across the acquired slices, 0, 1, 2 for i, j, k, or None where the file does not say.
         notes: what its reader had to decide and the user should know, a sentence each.
         padding: the lowest and the highest value of voxels that its file says were not measured, once or more often.
+        acquired_shares: how many samples were acquired for each that is stored, along i, j and k: 1 where all were,
+            less where the scanner filled k-space with zeros or interpolated; None where the file does not tell.
+        acquired_from: who says so, such as ``the DICOM header``; None where nobody does.
 
     Raises:
         InputError: the array is not three-dimensional, is empty or is not real numbers, or the matrix is singular.
@@ -43,6 +50,8 @@ class Volume:
     slice_axis: int | None = None
     notes: tuple[str, ...] = ()
     padding: tuple[tuple[float, float], ...] = ()
+    acquired_shares: Shares = (None, None, None)
+    acquired_from: str | None = None
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels).view()

@@ -74,7 +74,7 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
         "acquired": {
             "stored_mm": [round(value, 6) for value in band.spacing],
             "acquired_mm": [round(value, 6) for value in band.acquired_spacing],
-            "acquired_from": "the spectrum",
+            "acquired_from": band.acquired_from,
             "zero_filled": band.zero_filled,
             "sentence": band.sentence(as_stored=not takes_band),
         },

@@ -34,6 +34,8 @@ class UpscaleRequest:
         output_type: ``input`` keeps the scalar type, ``float`` gives float32.
         as_stored: upscale a zero-filled scan from its stored voxels instead of the acquired band. The output grid is
             the same either way: ``factor`` counts from the stored grid.
+        acquired: how many samples the scanner acquired along the two axes of the slices, in the order i, j, k, such as
+            (256, 230) for slices of 512 x 460 voxels; None takes what the file says, or else the spectrum.
         thickness: mm, the slices' (FWHM of the profile); None takes the file's, or else the spacing. It matters only
             where new slices are asked for.
         labels: what to do with masks and label maps, which a network would blur: None refuses them; "nearest" takes the
@@ -56,6 +58,7 @@ class UpscaleRequest:
     uncertainty: bool = False
     output_type: str = "input"
     as_stored: bool = False
+    acquired: tuple[int, int] | None = None
     thickness: float | None = None
     adapt: bool = False
     labels: str | None = None

@@ -59,7 +59,7 @@ def upscale(
     """
     began = time.monotonic()
     request = request or UpscaleRequest()
-    return _carry_out(plan(survey(volume, request.named_axis), request), progress, cancelled, began)
+    return _carry_out(plan(survey(volume, request.named_axis, request.acquired), request), progress, cancelled, began)
 
 
 def carry_out(

@@ -50,7 +50,7 @@ def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
         raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
     labels = _carries_labels(survey, request)
     if labels:
-        request = replace(request, model=None, detail=None, adapt=False, thickness=None)
+        request = replace(request, model=None, detail=None, adapt=False, thickness=None, acquired=None)
     named = find_model(request.model) if request.model else None
     if request.factor is None and request.spacing is None and named is not None and named.through_slices:
         request = replace(request, isotropic=True)
@@ -178,6 +178,13 @@ def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:
         raise InputError(
             "A slice thickness, or adapting to the scan, only matters for new slices; ask for an isotropic result"
             " or a factor such as 1x1x4 as well."
+        )
+    if request.acquired is not None and request.as_stored:
+        raise InputError("Give either the acquired matrix or as stored, not both.")
+    if request.acquired is not None and wish.plane is None:
+        raise InputError(
+            "An acquired matrix only matters where a network refines the slice plane; ask for that too, as by a factor"
+            " of 2, or leave it out."
         )
     if wish.through is not None and dimensions[across] < 2:
         raise InputError("The volume has a single slice, so there is nothing between slices; choose another volume.")

@@ -1,6 +1,10 @@
 """Measure how often the acquired band of a scan is found, and what upscaling from it gains over the scan as stored.
 
     python -m Testing.benchmark.acquired_band SCAN... [--kept 0.9] [--slices 8] [--skip-gain] [--factor 2]
+    python -m Testing.benchmark.acquired_band --axes FOLDER|SCAN...
+
+The second prints what the headers of the DICOM series below the folders (or the sidecars of NIfTI files), the spectra
+and the program say of each axis. The first measures:
 
 Scans are made from real ones. Their k-space is cropped below every band that their own scanner may have filled, so that
 the share that is to be found is known; complex noise is added, k-space is windowed and padded with zeros, and the
@@ -29,6 +33,7 @@ from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 from SuperResolutionLib.upscaling.upscale import upscale
+from Testing.benchmark.real_axes import print_tables
 
 RATIOS = (1.25, 1.5, 1.78, 2.0)
 WINDOWS = ("none", "Tukey", "Hamming", "Fermi")
@@ -190,12 +195,16 @@ def main() -> None:
     """Parse the command line and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scans", nargs="+", type=Path, metavar="SCAN", help="magnitude images of MRI")
+    parser.add_argument("--axes", action="store_true", help="only say of each axis what header and spectrum say")
     parser.add_argument("--slices", type=int, default=8, help="slices a scan for the detection (8); a quarter for dB")
     parser.add_argument("--factor", type=int, action="append", help="factors of the dB tables (2 and 4)")
     parser.add_argument("--kept", type=float, default=0.9, help="share of a scan's own band that is kept (0.9)")
     parser.add_argument("--skip-gain", action="store_true", help="only the detection")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.axes:
+        print_tables(options.scans)
+        return
     print("The scans themselves, as their scanners stored them:")
     for path in options.scans:
         volume = read_volume(path)

@@ -23,6 +23,7 @@ class SurveyedScan:
             volume.modality,
             volume.slice_thickness,
             volume.slice_axis,
+            volume.acquired_shares,
         )
         if image != self._image:
             self._image, self._survey = image, survey(volume)

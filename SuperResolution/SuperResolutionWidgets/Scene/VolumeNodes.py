@@ -11,7 +11,18 @@ import slicer.util
 import vtk
 
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.files.dicom.acquired_matrix import SAID_BY, shares_in_plane
 from SuperResolutionLib.geometry.volume import Volume
+
+_TAGS = {
+    "Modality": "0008,0060",
+    "ImageType": "0008,0008",
+    "FrameType": "0008,9007",
+    "AcquisitionMatrix": "0018,1310",
+    "InPlanePhaseEncodingDirection": "0018,1312",
+    "MRAcquisitionFrequencyEncodingSteps": "0018,9058",
+    "MRAcquisitionPhaseEncodingStepsInPlane": "0018,9231",
+}
 
 
 def firstVolumeNode():
@@ -46,8 +57,15 @@ def volumeFromNode(node) -> Volume:
         raise InputError(f"{node.GetName()} holds 64-bit integers; convert it with Cast Scalar Volume first.")
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
+    shares = _acquiredShares(node)
     return Volume(
-        voxels, slicer.util.arrayFromVTKMatrix(matrix), _modality(node), _sliceThickness(node), _sliceAxis(node)
+        voxels,
+        slicer.util.arrayFromVTKMatrix(matrix),
+        _modality(node),
+        _sliceThickness(node),
+        _sliceAxis(node),
+        acquired_shares=shares,
+        acquired_from=SAID_BY if any(shares) else None,
     )
 
 
@@ -59,16 +77,27 @@ def _modality(node):
     return (hierarchy.GetItemAttribute(item, name) or None) if item else None
 
 
-def _sliceThickness(node):
+def _dicomValue(node, tag):
+    """Return what DICOM says of the first image that the node was loaded from; "" where it says nothing."""
     instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
     database = getattr(slicer, "dicomDatabase", None)
-    if database is None or not instances:
-        return None
+    return "" if database is None or not instances else database.instanceValue(instances[0], tag)
+
+
+def _sliceThickness(node):
     try:
-        thickness = float(database.instanceValue(instances[0], "0018,0050"))
+        thickness = float(_dicomValue(node, "0018,0050"))
     except ValueError:
         return None
     return thickness if 0 < thickness < math.inf else None
+
+
+def _acquiredShares(node):
+    columns, rows, _ = node.GetImageData().GetDimensions()
+    # A node that was cropped or resampled since is not on the grid that its images state.
+    if (_dicomValue(node, "0028,0010"), _dicomValue(node, "0028,0011")) != (str(rows), str(columns)):
+        return None, None, None
+    return (*shares_in_plane(lambda keyword: _dicomValue(node, _TAGS[keyword]), rows, columns), None)
 
 
 def _sliceAxis(node):

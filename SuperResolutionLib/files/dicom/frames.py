@@ -18,7 +18,7 @@ _SEQUENCES = """
     PlanePositionSequence PlaneOrientationSequence PixelMeasuresSequence PixelValueTransformationSequence
     FrameContentSequence TemporalPositionSequence CardiacSynchronizationSequence MREchoSequence MRDiffusionSequence
     MRModifierSequence MRTimingAndRelatedParametersSequence MRImageFrameTypeSequence CTImageFrameTypeSequence
-    PETFrameTypeSequence CTXRayDetailsSequence CTReconstructionSequence
+    MRFOVGeometrySequence PETFrameTypeSequence CTXRayDetailsSequence CTReconstructionSequence
     UnassignedPerFrameConvertedAttributesSequence UnassignedSharedConvertedAttributesSequence
 """
 _GROUPS = tuple(_SEQUENCES.split())

@@ -27,6 +27,8 @@ _KEYWORDS = """
     EchoTime InversionTime FlipAngle RepetitionTime DiffusionBValue DiffusionGradientOrientation
     TemporalPositionIdentifier FrameReferenceTime TriggerTime ComplexImageComponent KVP ConvolutionKernel
     AcquisitionNumber AcquisitionTime ContentTime StackID PixelPaddingValue PixelPaddingRangeLimit
+    Manufacturer AcquisitionMatrix InPlanePhaseEncodingDirection MRAcquisitionFrequencyEncodingSteps
+    MRAcquisitionPhaseEncodingStepsInPlane MRAcquisitionPhaseEncodingStepsOutOfPlane
     SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 """
 _TAGS = [*_KEYWORDS.split(), SIEMENS_B, GE_B, PHILIPS_B, UIH_B, SIEMENS_TILES]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...geometry.volume import LPS_TO_RAS, Volume
+from .acquired_matrix import SAID_BY, acquired_shares
 from .decoding import decoded, padding_ranges
 from .frames import Frame, frames_of
 from .headers import Header, headers_in, read_header
@@ -80,6 +81,7 @@ def volume_of(stack: Stack) -> Volume:
         InputError: a file is damaged, or compressed in an unknown way.
     """
     first = stack.frames[0]
+    shares = acquired_shares(stack.frames)
     return Volume(
         decoded(stack.frames),
         LPS_TO_RAS @ stack.ijk_to_lps,
@@ -87,6 +89,8 @@ def volume_of(stack: Stack) -> Volume:
         _slice_thickness(first),
         STACKING_AXIS,
         padding=padding_ranges(stack.frames),
+        acquired_shares=shares,
+        acquired_from=SAID_BY if any(shares) else None,
     )
 
 

@@ -14,7 +14,9 @@ from SuperResolutionLib.acquisition.acquired_band import AcquiredBand, detect_ac
 from SuperResolutionLib.acquisition.band_crop import crop_to_band
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.operators import OPERATORS
-from SuperResolutionLib.acquisition.survey import slice_axis
+from SuperResolutionLib.acquisition.spectral_ending import TOO_FEW, UNSURE, spectral_ending
+from SuperResolutionLib.acquisition.survey import slice_axis, survey
+from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
@@ -66,6 +68,17 @@ def test_borders_that_are_masked_to_zero_do_not_hide_the_edge(anatomy, zero_fill
 def test_a_half_is_named_exactly_so_that_no_resampling_is_needed(anatomy, zero_filled):
     volume = Volume(zero_filled(anatomy, (0.508, 0.492), 0.01), np.diag([*SPACING, 1.0]))
     assert detect_acquired_band(volume, 2).dimensions == (80, 88, len(anatomy))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.52, 0.54])
+@pytest.mark.parametrize("taper", [0.3, 0.6])
+def test_a_soft_edge_that_falls_across_the_half_is_a_half(anatomy, zero_filled, share, taper):
+    assert shares_of(zero_filled(anatomy, (1, share), 0.005, taper)) == (1, 0.5)
+
+
+@pytest.mark.parametrize("share", [0.5313, 0.55, 0.5625])
+def test_a_sharp_edge_above_the_half_is_none(anatomy, zero_filled, share):
+    assert shares_of(zero_filled(anatomy, (1, share), 0.01))[1] == pytest.approx(share, abs=0.01)
 
 
 def test_a_spline_interpolated_scan_counts_as_filled(anatomy, scanned):
@@ -131,6 +144,122 @@ def test_real_scans_are_told_apart(scans, name, expected):
     np.testing.assert_allclose(band.dimensions[:2], expected, rtol=0.03)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.22, 0.24])
+def test_an_edge_below_a_quarter_is_not_believed(anatomy, zero_filled, share):
+    found = spectral_ending(zero_filled(anatomy, (1, share), 0.01))
+    assert (found.share, found.doubt) == (1, UNSURE)
+
+
+@pytest.mark.parametrize("count, share", [(64, 0.73), (80, 0.8), (96, 0.84)])
+def test_an_edge_at_the_end_of_the_search_is_not_believed(zero_filled, count, share):
+    noise = np.random.default_rng(1).normal(0, 100, (6, 96, count)) + 500
+    found = spectral_ending(zero_filled(noise, (1, share)))
+    assert (found.share, found.doubt) == (1, UNSURE)
+    nearer = spectral_ending(zero_filled(noise, (1, share - 0.07)))
+    assert (nearer.share, nearer.doubt) == (pytest.approx(share - 0.07, abs=0.03), "")
+
+
+# ---------------------------------------------------------------- what the file says comes first
+
+
+def scan_that_states(voxels, i=None, j=None, k=None, said_by="the DICOM header"):
+    return Volume(voxels, np.diag([*SPACING, 1.0]), "MR", acquired_shares=(i, j, k), acquired_from=said_by)
+
+
+@pytest.mark.parametrize("filled", [(0.5, 0.5), (0.47, 0.8), (1, 1)], ids=str)
+def test_a_stated_share_is_taken_by_its_exact_number_whatever_the_spectrum_finds(anatomy, zero_filled, filled):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, filled, 0.01), i=71 / 160, j=79 / 176), 2)
+    assert band.dimensions == (71, 79, 4)
+    assert (band.acquired_from, band.doubts) == ("the DICOM header", ("", "", ""))
+
+
+def test_a_stated_share_needs_no_spectrum():
+    few = scan_that_states(np.random.default_rng(0).normal(100, 9, (3, 40, 44)), i=0.5, j=39 / 40, said_by="t1.json")
+    band = detect_acquired_band(few, 2)
+    assert (band.dimensions, band.acquired_from, band.doubts) == ((22, 40, 3), "t1.json", ("", "", ""))
+
+
+def test_an_axis_that_the_file_does_not_tell_of_is_left_to_the_spectrum(anatomy, zero_filled):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, (0.5, 0.5), 0.01), j=90 / 176), 2)
+    assert band.dimensions == (80, 90, 4)
+    assert band.acquired_from == "the spectrum along i, the DICOM header along j"
+
+
+def test_a_sharp_edge_well_below_what_is_stated_wins(anatomy, zero_filled):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, (1, 0.33), 0.01), i=0.44, j=1), 2)
+    assert band.shares[0] == pytest.approx(0.33, abs=0.01) and band.shares[1] == 1
+    assert band.said_by[0] == "the spectrum, whose sharp edge lies below the 0.44 of the DICOM header"
+
+
+@pytest.mark.parametrize("stated", [0.37, 0.35])
+def test_an_edge_near_what_is_stated_does_not(anatomy, zero_filled, stated):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, (1, 0.33), 0.01), i=stated, j=1), 2)
+    assert band.shares[0] == round(stated * 160) / 160 and band.said_by[0] == "the DICOM header"
+
+
+def test_the_gaps_in_the_spectrum_of_a_periodic_object_are_no_edge_below_what_is_stated(zero_filled):
+    y, x = np.mgrid[:176, :160]
+    grid = np.stack([(x // 8 + y // 8) % 2 * 800.0 + 100] * 3)
+    filled = zero_filled(grid, (1, 1), 0.01)
+    assert shares_of(filled)[1] < 0.45  # alone, the spectrum is fooled
+    band = detect_acquired_band(scan_that_states(filled, i=0.625, j=1), 2)
+    assert (band.dimensions, band.acquired_from) == ((100, 176, 3), "the DICOM header")
+
+
+@pytest.mark.parametrize("stated", [1.0, 0.9])
+def test_where_all_was_acquired_a_spectrum_that_ends_before_is_filtered_not_filled(anatomy, zero_filled, stated):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, (1, 0.66), 0.01), i=stated, j=1), 2)
+    assert band.dimensions == (160, 176, 4) and not band.zero_filled
+    assert band.sentence() == (
+        "Stored at 0.45 mm, acquired as stored along j (not zero-filled); along i filtered, not filled: all was"
+        " acquired (so says the DICOM header), and the spectrum ends at 0.66; left as stored."
+    )
+
+
+@pytest.mark.parametrize("stated", [0.1, 0.24])
+def test_a_stated_share_below_a_quarter_is_not_believed(anatomy, zero_filled, stated):
+    band = detect_acquired_band(scan_that_states(zero_filled(anatomy, (0.5, 0.5), 0.01), i=stated, j=stated), 2)
+    assert (band.shares, band.acquired_from) == ((0.5, 0.5, 1), "the spectrum")
+
+
+def test_slices_that_were_not_all_acquired_are_said_and_kept(anatomy, scanned):
+    band = detect_acquired_band(scan_that_states(scanned(anatomy, 0.01), i=1, j=1, k=0.5), 2)
+    assert band.dimensions == (160, 176, 4)
+    assert "along k 0.50 of the slices were acquired (so says the DICOM header), and all are kept" in band.sentence()
+
+
+def test_another_slice_axis_finds_the_shares_of_its_own_plane(anatomy, scanned):
+    volume = scan_that_states(scanned(anatomy, 0.01), i=1, j=0.5, k=0.75)
+    assert survey(volume, named_axis=0).band.dimensions == (160, 88, 3)
+
+
+# ---------------------------------------------------------------- what the user says comes before that
+
+
+def test_the_users_numbers_are_taken_as_they_are(anatomy, zero_filled):
+    volume = scan_that_states(zero_filled(anatomy, (0.5, 0.5), 0.01), i=0.5, j=0.5)
+    for samples in ((150, 170), (40, 44), (160, 176)):
+        band = survey(volume, acquired=samples).band
+        assert (band.dimensions, band.acquired_from) == ((*samples, 4), "the request")
+    turned = Volume(np.moveaxis(volume.voxels, 0, 2), np.diag([3.0, 0.45, 0.45, 1.0]))
+    assert survey(turned, acquired=(80, 44)).band.dimensions == (4, 80, 44)
+
+
+@pytest.mark.parametrize("samples", [(161, 88), (80, 177), (39, 88), (80, 43), (0, 0), (-80, 88), (80,), (80.5, 88)])
+def test_numbers_that_cannot_be_are_refused_with_those_that_can(anatomy, samples):
+    sentence = (
+        r"^An acquired matrix of [-\dx.]+ cannot be that of slices of 160x176 voxels;"
+        r" give 40 to 160 along i and 44 to 176 along j\.$"
+    )
+    with pytest.raises(InputError, match=sentence):
+        survey(Volume(anatomy, np.diag([*SPACING, 1.0])), acquired=samples)
+
+
+def test_a_mask_has_no_matrix_whatever_the_user_says(anatomy):
+    mask = Volume((anatomy > 300).astype(np.int16), np.diag([*SPACING, 1.0]))
+    assert survey(mask, acquired=(9999, 9999)).band.dimensions == (160, 176, 4)
+
+
 # ---------------------------------------------------------------- what it costs and says
 
 
@@ -167,6 +296,21 @@ def test_the_sentence_says_what_is_upscaled():
     assert band.sentence(as_stored=True) == "Stored at 0.45 mm, acquired at 0.9 mm; left as stored."
     unfilled = AcquiredBand(2, SPACING, (1.0, 1.0, 1.0), (9, 9, 9))
     assert unfilled.sentence() == "Stored at 0.45 mm, acquired as stored (not zero-filled)."
+
+
+def test_not_filled_unsure_and_too_few_samples_are_three_sentences(anatomy, scanned, zero_filled):
+    sentences = [
+        detect_acquired_band(Volume(voxels, np.diag([*SPACING, 1.0])), 2).sentence()
+        for voxels in (scanned(anatomy, 0.01), zero_filled(anatomy, (1, 0.22), 0.01), scanned(anatomy, 0.01)[:, :40])
+    ]
+    assert sentences == [
+        "Stored at 0.45 mm, acquired as stored (not zero-filled).",
+        f"Stored at 0.45 mm, acquired as stored along j (not zero-filled); along i {UNSURE}; left as stored.",
+        f"Stored at 0.45 mm, acquired as stored along i (not zero-filled); along j {TOO_FEW}; left as stored.",
+    ]
+    few = detect_acquired_band(Volume(scanned(anatomy, 0.01)[:, :40, :44], np.diag([*SPACING, 1.0])), 2)
+    assert few.sentence() == f"Stored at 0.45 mm; along i and j {TOO_FEW}; left as stored."
+    assert few.acquired_from == "nobody"
 
 
 # ---------------------------------------------------------------- the crop

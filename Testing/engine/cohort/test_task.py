@@ -1,9 +1,11 @@
 """What decides whether a result is of the same run."""
 
+import numpy as np
 import SimpleITK as sitk
 
 from SuperResolutionLib.cohort.task import fingerprint
-from SuperResolutionLib.files.writing import image_from_volume
+from SuperResolutionLib.files.writing import image_from_volume, write_volume
+from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.plan import UpscaleRequest
 
 TWICE = UpscaleRequest(factor=2, quality="fast", device="cpu")
@@ -15,3 +17,16 @@ def test_the_voxels_beside_a_header_count_as_input(tmp_path, phantom):
     raw = tmp_path / "a.raw" if (tmp_path / "a.raw").exists() else tmp_path / "a.zraw"
     raw.write_bytes(raw.read_bytes()[:-1] + b"\x07")
     assert fingerprint(tmp_path / "a.mhd", TWICE) != before
+
+
+def test_a_sidecar_and_a_stated_matrix_count_as_input_too(tmp_path):
+    write_volume(Volume(np.zeros((3, 9, 9), np.int16), np.eye(4)), tmp_path / "t1.nii.gz")
+    alone = fingerprint(tmp_path / "t1.nii.gz", TWICE)
+    (tmp_path / "t1.json").write_text('{"BaseResolution": 9}')
+    beside = fingerprint(tmp_path / "t1.nii.gz", TWICE)
+    (tmp_path / "t1.json").write_text('{"BaseResolution": 5}')
+    changed = fingerprint(tmp_path / "t1.nii.gz", TWICE)
+    stated = fingerprint(
+        tmp_path / "t1.nii.gz", UpscaleRequest(factor=2, quality="fast", device="cpu", acquired=(5, 9))
+    )
+    assert len({alone, beside, changed, stated}) == 4

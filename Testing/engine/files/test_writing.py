@@ -1,17 +1,20 @@
 """Files out: their values and matrices, what is refused, and that a file is whole or absent."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.files.dicom.tags import ACQUIRED_FROM, ACQUIRED_SHARES
 from SuperResolutionLib.files.reading import read_volume
-from SuperResolutionLib.files.writing import write_volume
+from SuperResolutionLib.files.writing import image_from_volume, write_volume
 from SuperResolutionLib.geometry.volume import Volume
 
 ONE_SENTENCE = r"^[^\n]+; [^\n]+\.$"
@@ -45,6 +48,29 @@ def test_what_a_series_said_survives_a_file(tmp_path, phantom, suffix, axis):
     assert (read.modality, read.slice_thickness, read.slice_axis) == ("MR", 2.5, axis)
     cropped = read.cropped((1, 1, 0), (9, 9, 2))
     assert (cropped.modality, cropped.slice_thickness, cropped.slice_axis) == ("MR", 2.5, axis)
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("shares", [(230 / 512, 1.0, None), (None, None, 0.5), (1 / 3, 0.9, 1.0)], ids=str)
+def test_what_a_series_said_of_its_matrix_survives_a_file_and_a_crop(tmp_path, phantom, suffix, shares):
+    said = replace(phantom, acquired_shares=shares, acquired_from="the DICOM header")
+    write_volume(said, tmp_path / f"v{suffix}")
+    read = read_volume(tmp_path / f"v{suffix}")
+    for found, share in zip(read.acquired_shares, shares):
+        assert found == (None if share is None else pytest.approx(share, rel=1e-8))
+    assert read.acquired_from == "the DICOM header"
+    cropped = read.cropped((1, 1, 0), (9, 9, 2))
+    assert (cropped.acquired_shares, cropped.acquired_from) == (read.acquired_shares, "the DICOM header")
+
+
+@pytest.mark.parametrize("words", ["0.5 1", "0.5 2 1", "0 1 1", "half 1 1", "nan 1 1", "? ? ?", ""])
+def test_a_matrix_that_a_file_states_in_no_known_way_is_passed_over(tmp_path, phantom, words):
+    image = image_from_volume(phantom)
+    image.SetMetaData(ACQUIRED_SHARES, words)
+    image.SetMetaData(ACQUIRED_FROM, "somebody")
+    sitk.WriteImage(image, str(tmp_path / "v.nrrd"))
+    read = read_volume(tmp_path / "v.nrrd")
+    assert (read.acquired_shares, read.acquired_from) == ((None, None, None), None)
 
 
 @given(st.integers(0, 10**6))

@@ -283,6 +283,21 @@ def test_from_the_acquired_band_the_smallest_factor_that_reaches_the_asked_for_g
     assert tuple(made.grid.spacing) == pytest.approx(spacing)
 
 
+@pytest.mark.parametrize(
+    "wishes, reason",
+    [
+        ({"factor": 2, "as_stored": True}, "either the acquired matrix or as stored"),
+        ({"factor": (1, 1, 4)}, "only matters where a network refines the slice plane"),
+        ({"factor": None, "isotropic": True}, "only matters where a network refines the slice plane"),
+    ],
+    ids=str,
+)
+def test_an_acquired_matrix_that_nothing_would_use_is_refused(wishes, reason):
+    request = UpscaleRequest(**wishes, acquired=(10, 9))
+    with pytest.raises(InputError, match=reason):
+        plan_of(survey(volume_of(), acquired=(10, 9)), request)
+
+
 def test_planning_touches_no_voxel():
     seen = survey(volume_of((1, 1.2, 3)))
     other_voxels = replace(seen, volume=Volume(np.zeros((6, 18, 20), np.int16), seen.volume.ijk_to_ras))
@@ -309,7 +324,11 @@ def test_voxels_that_are_nearly_isotropic_are_resampled_without_a_network():
     [
         (
             {"factor": 4},
-            ["slice axis is k: so says the coarsest spacing", "acquired as stored", "x4 by mri-x4-compact"],
+            [
+                "slice axis is k: so says the coarsest spacing",
+                "along i and j too few samples to tell",
+                "x4 by mri-x4-compact",
+            ],
         ),
         ({"factor": (1, 4, 4)}, ["slice axis is i: so says the request"]),
         ({"factor": (1, 1, 4)}, ["New slices are made by mri-through-plane", "says the slice spacing"]),

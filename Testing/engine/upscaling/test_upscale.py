@@ -2,6 +2,7 @@
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -507,6 +508,22 @@ def test_as_stored_leaves_a_zero_filled_scan_as_it_is(anatomy, zero_filled):
     assert model_names(report) == STANDARD[2]
     assert report["survey"]["acquired"]["zero_filled"] is True and report["steps"][0]["kind"] == "slice plane"
     assert report["steps"][-1]["consistency"]["measured"] == "the stored image"
+
+
+def test_what_the_file_or_the_user_says_of_the_matrix_is_what_is_upscaled(anatomy, zero_filled):
+    volume = filled_volume(anatomy, zero_filled, (1, 1))
+    stated = replace(volume, acquired_shares=(0.5, 66 / 88, None), acquired_from="t1.json")
+    for scan, request, spacing, said_by in (
+        (volume, UpscaleRequest(factor=2, quality="fast"), [0.45, 0.45, 3], "the spectrum"),
+        (stated, UpscaleRequest(factor=2, quality="fast"), [0.9, 0.6, 3], "t1.json"),
+        (stated, UpscaleRequest(factor=2, quality="fast", acquired=(60, 44)), [0.6, 0.9, 3], "the request"),
+    ):
+        result = upscale(scan, request)
+        acquired = result.report["survey"]["acquired"]
+        assert (acquired["acquired_mm"], acquired["acquired_from"]) == (spacing, said_by)
+        assert result.volume.dimensions == (160, 176, 2)
+        np.testing.assert_allclose(result.volume.ras_bounds(), volume.ras_bounds(), atol=1e-6)
+        assert result.volume.acquired_shares == (None, None, None)
 
 
 def test_an_unfilled_scan_is_upscaled_as_stored(phantom, write_bundle, single_precision):

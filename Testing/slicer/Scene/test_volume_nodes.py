@@ -109,10 +109,10 @@ def _move(node, scene, millimetres):
 
 
 class DicomDatabase:
-    """Slicer's, with one tag of one instance."""
+    """Slicer's, with the tags of one instance."""
 
-    def __init__(self, thickness):
-        self._values = {("1.2.3", "0018,0050"): thickness}
+    def __init__(self, **values):
+        self._values = {("1.2.3", f"{tag[1:5]},{tag[5:]}"): value for tag, value in values.items()}
 
     def instanceValue(self, instance, tag):
         return self._values.get((instance, tag), "")
@@ -123,8 +123,35 @@ def test_the_slice_thickness_comes_from_dicom(phantom, monkeypatch, noted, thick
     assert volumeFromNode(phantom).slice_thickness is None
     phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     assert volumeFromNode(phantom).slice_thickness is None
-    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(noted), raising=False)
+    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(t00180050=noted), raising=False)
     assert volumeFromNode(phantom).slice_thickness == thickness
+
+
+MATRIX = {"t00080060": "MR", "t00080008": "ORIGINAL\\PRIMARY\\M", "t00280010": "20", "t00280011": "24"}
+
+
+@pytest.mark.parametrize(
+    "noted, shares",
+    [
+        ({"t00181310": "0\\10\\12\\0", "t00181312": "ROW "}, (0.5, 0.5, None)),
+        ({"t00181310": "0\\20\\0\\18", "t00181312": "ROW"}, (0.75, 1, None)),
+        ({"t00181310": "24\\0\\0\\15", "t00181312": "COL"}, (1, 0.75, None)),
+        ({"t00189058": "24", "t00189231": "5", "t00181312": "COLUMN"}, (1, 0.25, None)),
+        ({"t00181310": "0\\10\\12\\0", "t00181312": "ROW", "t00280010": "40"}, (None, None, None)),
+        ({"t00181310": "0\\10\\12\\0", "t00181312": "ROW", "t00080060": "CT"}, (None, None, None)),
+        ({"t00181310": "0\\10\\12\\0", "t00181312": "ROW", "t00080008": "DERIVED\\SECONDARY\\MPR"}, (None, None, None)),
+        ({"t00181310": "12", "t00181312": "ROW"}, (None, None, None)),
+        ({}, (None, None, None)),
+    ],
+    ids=["ROW", "UIH", "COL", "steps", "resampled since", "CT", "reformatted", "one number", "nothing"],
+)
+def test_the_acquired_matrix_comes_from_dicom(phantom, monkeypatch, noted, shares):
+    assert volumeFromNode(phantom).acquired_shares == (None, None, None)
+    phantom.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
+    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase(**{**MATRIX, **noted}), raising=False)
+    volume = volumeFromNode(phantom)
+    assert volume.acquired_shares == shares
+    assert volume.acquired_from == ("the DICOM header" if any(shares) else None)
 
 
 def test_the_slices_of_a_series_lie_along_k(phantom):

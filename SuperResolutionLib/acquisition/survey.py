@@ -14,6 +14,7 @@ from .acquired_band import AcquiredBand, detect_acquired_band
 from .band_crop import crop_to_band
 from .label_map import is_label_map
 from .noise import noise_level
+from .slice_gains import SliceBands, find_slice_bands
 
 CT_BELOW = -500
 """Of unsigned quantities only CT has voxels as low as this: air, at -1000 HU."""
@@ -43,8 +44,8 @@ class Levels:
 class Survey:
     """What a scan is. Every ``..._from`` says in words who says so.
 
-    What takes a while to find (``stored``, ``acquired_volume``, ``acquired``) is found when it is first asked for, and
-    then kept.
+    What takes a while to find (``stored``, ``acquired_volume``, ``acquired``, ``slice_bands``) is found when it is
+    first asked for, and then kept.
 
     Attributes:
         volume: the scan.
@@ -93,6 +94,16 @@ class Survey:
     def acquired(self) -> Levels:
         """The intensities of ``acquired_volume``, whose noise is another one."""
         return _levels(self.acquired_volume, self.slice_axis) if self.band.zero_filled else self.stored
+
+    @cached_property
+    def slice_bands(self) -> SliceBands | None:
+        """How the slices differ in brightness by turns; None where they do not, and where no gain can be meant.
+
+        Hounsfield units are absolute, and a gain is meant for magnitudes alone.
+        """
+        if self.modality == "CT" or self.label_map or not self.magnitude or self.flaw:
+            return None
+        return find_slice_bands(self.volume.voxels, self.grid, self.slice_axis)
 
 
 def survey(volume: Volume, named_axis: int | None = None) -> Survey:

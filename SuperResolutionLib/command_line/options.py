@@ -53,6 +53,11 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapt", action="store_true", help="let the network for new slices learn from this scan first (minutes)"
     )
+    parser.add_argument(
+        "--level",
+        action="store_true",
+        help="even out slices that differ in brightness by turns, where new ones are made",
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +84,7 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
         "as_stored",
         "thickness",
         "adapt",
+        "level",
         "labels",
     )
     chosen = {name: getattr(options, name) for name in named if hasattr(options, name)}

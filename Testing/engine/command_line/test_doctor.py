@@ -1,8 +1,12 @@
-"""What the doctor says of packages that are not there, or not whole."""
+"""What the doctor says of packages that are not there, or not whole, and of slices that differ in brightness."""
 
+import numpy as np
 import pytest
 
 from SuperResolutionLib.command_line import installation
+from SuperResolutionLib.command_line.doctor import check_scan
+from SuperResolutionLib.files.writing import write_volume
+from SuperResolutionLib.geometry.volume import Volume
 
 
 @pytest.fixture
@@ -42,3 +46,17 @@ def test_a_folder_that_a_broken_installation_left_behind_is_at_fault(findings):
 def test_a_package_that_works_is_well_with_its_version(findings):
     finding = findings("surely_whole", __init__="__version__ = '3.1'")
     assert finding.healthy and finding.text == "3.1"
+
+
+@pytest.mark.parametrize("share", [0, 0.05])
+def test_slices_that_take_turns_in_brightness_are_told_where_there_are_any(tmp_path, share):
+    k, j, i = np.indices((16, 40, 48))
+    voxels = 500 + 100 * np.sin(i / 5 + k / 6) * np.cos(j / 7)
+    voxels[::2] *= 1 + share
+    write_volume(Volume(voxels.astype(np.int16), np.diag([1.0, 1.0, 4.0, 1.0])), tmp_path / "scan.nrrd")
+    told = [finding.text for finding in check_scan(tmp_path / "scan.nrrd") if finding.subject == "brightness"]
+    sentence = (
+        "Brightness repeats every second slice, as interleaved acquisition leaves it: the brightest slices are 5.0 %"
+        " above the darkest."
+    )
+    assert told == ([sentence] if share else [])

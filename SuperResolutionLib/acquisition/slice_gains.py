@@ -69,12 +69,12 @@ class SliceBands:
         step = np.array(grid.spacing) / self.scan.spacing
         first = np.linalg.solve(self.scan.ijk_to_ras[:3, :3], grid.ijk_to_ras[:3, 3] - self.scan.ijk_to_ras[:3, 3])
         # From -1 at the first edge of the scan to 1 at its last.
-        places = [
+        rows, columns = (
             2 * (first[axis] + step[axis] * np.arange(grid.dimensions[axis]) + 0.5) / self.scan.dimensions[axis] - 1
             for axis in (2, 1, 0)
             if axis != self.slice_axis
-        ]
-        log_gains = np.tensordot(self.coefficients, _terms(*places, self.coefficients.shape[1]), 1)
+        )
+        log_gains = np.tensordot(self.coefficients, _terms(rows, columns)[: self.coefficients.shape[1]], 1)
         planes = np.exp(np.clip(log_gains, *self.limits)).astype(np.float32)
         return SliceGains(planes, int(round(first[self.slice_axis])), self.scan.dimensions[self.slice_axis])
 
@@ -93,7 +93,7 @@ class SliceGains:
     slices: int
 
     def levelled(self, slices: np.ndarray) -> np.ndarray:
-        """Return ``(K, H, W)`` float32, the slices of the stack without their gains."""
+        """Return ``(K, H, W)``, the slices of the stack without their gains, as floats."""
         return np.stack([voxels / self._at(place) for place, voxels in enumerate(slices)])
 
     def put_back(self, rows: np.ndarray, places: np.ndarray) -> None:
@@ -221,8 +221,8 @@ def _field(
     The gains are the same all over the slice, unless both halves of the stack say in the same way that they are not;
     and what differs across it is less than the pattern itself.
     """
-    places = [2 * (np.arange(size) + 0.5) / size - 1 for size in shape]
-    terms = _terms(*places, 6).reshape(6, -1)
+    rows, columns = (2 * (np.arange(size) + 0.5) / size - 1 for size in shape)
+    terms = _terms(rows, columns).reshape(6, -1)
     halves = np.array_split(np.arange(len(deviations)), 2)
     fits = [_robust_fit(deviations, terms, len(pattern), chosen) for chosen in (np.arange(len(deviations)), *halves)]
     whole, first, second = fits
@@ -256,7 +256,7 @@ def _robust_fit(deviations: np.ndarray, terms: np.ndarray, period: int, chosen: 
     return _undone(np.array(by_turn))
 
 
-def _terms(rows: np.ndarray, columns: np.ndarray, count: int) -> np.ndarray:
-    """Return the first ``count`` of 1, x, y, x^2, xy, y^2 at rows and columns, ``(count, rows, columns)``."""
+def _terms(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return 1, x, y, x^2, xy and y^2 at rows and columns, ``(6, rows, columns)``."""
     y, x = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x**2, x * y, y**2][:count])
+    return np.stack([np.ones_like(x), x, y, x**2, x * y, y**2])

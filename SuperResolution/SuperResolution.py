@@ -204,9 +204,9 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             cancelled: polled; return True to stop.
             asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
             options: other fields of ``SuperResolutionLib.UpscaleRequest``: ``isotropic`` or
-                ``spacing`` (mm) instead of a factor, ``thickness`` (mm) and ``adapt`` for new slices, ``model``,
-                ``detail``, ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm or a markups
-                ROI node.
+                ``spacing`` (mm) instead of a factor, ``thickness`` (mm), ``adapt`` and ``level`` for new slices,
+                ``model``, ``detail``, ``device``, ``quality``, ... and ``region``, six numbers R, A, S, R, A, S in mm
+                or a markups ROI node.
 
         Raises:
             SuperResolutionLib.errors.InputError: the node or a choice cannot be served; one sentence says why.

@@ -19,6 +19,7 @@ from .modality import is_ct
 from .noise import noise_level
 from .outliers import outliers_of
 from .padding import padding_of
+from .slice_gains import SliceBands, find_slice_bands
 
 COARSER = 1.1
 """The axis across the slices is known by its spacing where that is more than so many times that of both others."""
@@ -46,8 +47,8 @@ class Levels:
 class Survey:
     """What a scan is. Every ``..._from`` says in words who says so.
 
-    What takes a while to find (``stored``, ``acquired_volume``, ``acquired``) is found when it is first asked for, and
-    then kept.
+    What takes a while to find (``stored``, ``acquired_volume``, ``acquired``, ``slice_bands``) is found when it is
+    first asked for, and then kept.
 
     Attributes:
         volume: the scan.
@@ -116,6 +117,16 @@ class Survey:
     @property
     def _uncounted(self) -> np.ndarray | None:
         return None if self.absent is None else self.absent.uncounted
+
+    @cached_property
+    def slice_bands(self) -> SliceBands | None:
+        """How the slices differ in brightness by turns; None where they do not, and where no gain can be meant.
+
+        Hounsfield units are absolute, and a gain is meant for magnitudes alone.
+        """
+        if self.modality == "CT" or self.label_map or not self.magnitude or self.flaw:
+            return None
+        return find_slice_bands(self.seen.voxels, self.grid, self.slice_axis)
 
 
 def survey(volume: Volume, named_axis: int | None = None, acquired: tuple[int, int] | None = None) -> Survey:

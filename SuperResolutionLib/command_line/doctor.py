@@ -72,3 +72,5 @@ def check_scan(
         f"along {AXES[seen.slice_axis]} (so says {seen.slice_axis_from}), {seen.spacing[seen.slice_axis]:.4g} mm apart,"
         f" {seen.thickness:.4g} mm thick (so says {seen.thickness_from})",
     )
+    if seen.slice_bands is not None:
+        yield Finding("brightness", True, seen.slice_bands.sentence)

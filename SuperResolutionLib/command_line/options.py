@@ -55,6 +55,11 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adapt", action="store_true", help="let the network for new slices learn from this scan first (minutes)"
     )
+    parser.add_argument(
+        "--level",
+        action="store_true",
+        help="even out slices that differ in brightness by turns, where new ones are made",
+    )
 
 
 def add_acquired(parser: argparse._ActionsContainer) -> None:
@@ -100,6 +105,7 @@ def request(options: argparse.Namespace, **more: object) -> UpscaleRequest:
         "acquired",
         "thickness",
         "adapt",
+        "level",
         "labels",
     )
     chosen = {name: getattr(options, name) for name in named if hasattr(options, name)}

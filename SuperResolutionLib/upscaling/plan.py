@@ -179,6 +179,7 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
                 ensemble=ensemble,
                 spread=request.uncertainty,
                 hold=request.consistency,
+                level=request.level,
             )
         )
     if wish.labels:

@@ -59,6 +59,7 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
         takes_band: whether a zero-filled scan was upscaled from its acquired band.
     """
     band, levels = survey.band, survey.acquired if takes_band else survey.stored
+    bands = survey.slice_bands
     return {
         "slice_axis": AXES[survey.slice_axis],
         "slice_axis_from": survey.slice_axis_from,
@@ -77,6 +78,14 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
             "acquired_from": band.acquired_from,
             "zero_filled": band.zero_filled,
             "sentence": band.sentence(as_stored=not takes_band),
+        },
+        "slice_bands": None
+        if bands is None
+        else {
+            "period": bands.period,
+            "swing_percent": round(100 * bands.swing, 2),
+            "gains": [round(float(gain), 4) for gain in bands.typical],
+            "sentence": bands.sentence,
         },
     }
 

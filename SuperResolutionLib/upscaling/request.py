@@ -42,6 +42,8 @@ class UpscaleRequest:
             volume for one and gives each new voxel the label of the nearest; "found" does so where the volume is found
             to be one, and upscales others.
         adapt: fine-tune the network that makes new slices on the volume's own slices first; see ``adaptation``.
+        level: where the slices differ in brightness by turns (``Survey.slice_bands``) and new slices are made, take
+            that out; else it stays as it is.
     """
 
     factor: int | tuple[int, int, int] | None = 4
@@ -62,6 +64,7 @@ class UpscaleRequest:
     thickness: float | None = None
     adapt: bool = False
     labels: str | None = None
+    level: bool = False
 
     @property
     def named_axis(self) -> int | None:

@@ -50,7 +50,9 @@ def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
         raise InputError(f"There is no quality {request.quality}; choose {', '.join(QUALITIES)}.")
     labels = _carries_labels(survey, request)
     if labels:
-        request = replace(request, model=None, detail=None, adapt=False, thickness=None, acquired=None)
+        request = replace(
+            request, model=None, detail=None, grain=None, adapt=False, thickness=None, level=False, acquired=None
+        )
     named = find_model(request.model) if request.model else None
     if request.factor is None and request.spacing is None and named is not None and named.through_slices:
         request = replace(request, isotropic=True)
@@ -174,10 +176,10 @@ def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:
             f"The volume is one voxel thick along {thin[0]}, which lies in the slice plane; choose a volume with whole"
             " slices, or name the plane's axes by a factor such as 1x4x4."
         )
-    if wish.through is None and (request.adapt or request.thickness is not None):
+    if wish.through is None and (request.adapt or request.level or request.thickness is not None):
         raise InputError(
-            "A slice thickness, or adapting to the scan, only matters for new slices; ask for an isotropic result"
-            " or a factor such as 1x1x4 as well."
+            "A slice thickness, adapting to the scan or levelling the slices only matters for new slices; ask for an"
+            " isotropic result or a factor such as 1x1x4 as well."
         )
     if request.acquired is not None and request.as_stored:
         raise InputError("Give either the acquired matrix or as stored, not both.")

@@ -1,6 +1,7 @@
 """How well new slices are made: isotropic scans made thick along each sharp axis, and refined again.
 
-    python -m Testing.benchmark.through_plane SCAN[=AXES]... [--profile NAME] [--noise SHARE] [--adapt] [--out DIR]
+    python -m Testing.benchmark.through_plane SCAN[=AXES]... [--profile NAME] [--noise SHARE] [--bands PERCENT]
+        [--level] [--adapt] [--out DIR]
 
 Each scan is averaged along each of AXES (ijk by default) with a slice profile (Gaussian by default), rounded to its
 scalar type, and given to the whole program; cubic B-spline interpolation is what it is compared with. Prints a table,
@@ -38,17 +39,18 @@ ACQUISITIONS = {"3 px": (3, 1.0), "4 px": (4, 1.0), "5 px, 4 thick": (5, 0.8), "
 
 
 def thick_volume(
-    volume: Volume, axis: int, spacing: int, thickness: float, profile: str, noise: float = 0.0
+    volume: Volume, axis: int, spacing: int, thickness: float, profile: str, noise: float = 0.0, bands: float = 0.0
 ) -> tuple[Volume, Volume]:
     """Return ``(thick, truth)``: slices averaged along ``axis``, with Rician noise, and what of ``volume`` they cover.
 
-    ``noise`` is a share of the robust range of ``volume``.
+    ``noise`` is a share of the robust range of ``volume``; every second slice is brighter by the share ``bands``.
     """
     last = list(volume.dimensions)
     last[axis] -= last[axis] % spacing
     truth = volume.cropped((0, 0, 0), tuple(last))
     weights = slice_profile_weights(last[axis], spacing, thickness * spacing, profile).float().numpy()
     slices = np.tensordot(weights, np.moveaxis(truth.voxels, 2 - axis, 0).astype(np.float32), 1)
+    slices[1::2] *= 1 + bands
     if noise:
         sigma = noise * IntensityScale.of(volume.voxels).span
         slices = add_rician_noise(torch.from_numpy(slices), sigma, torch.Generator().manual_seed(0)).numpy()
@@ -65,7 +67,9 @@ def measurements(volume: Volume, axes: str, options: argparse.Namespace) -> Iter
         for name, (spacing, thickness) in ACQUISITIONS.items():
             if options.only and name not in options.only:
                 continue
-            thick, truth = thick_volume(volume, axis, spacing, thickness, options.profile, options.noise)
+            thick, truth = thick_volume(
+                volume, axis, spacing, thickness, options.profile, options.noise, options.bands / 100
+            )
             factors = tuple(spacing if a == axis else 1 for a in range(3))
             request = UpscaleRequest(
                 factor=factors,
@@ -73,6 +77,7 @@ def measurements(volume: Volume, axes: str, options: argparse.Namespace) -> Iter
                 quality=options.quality,
                 adapt=options.adapt,
                 consistency=options.hold,
+                level=options.level,
             )
             ours = upscale(thick, request)
             results = {"bspline": interpolate(thick, factors), "ours": ours.volume}
@@ -88,9 +93,20 @@ def measurements(volume: Volume, axes: str, options: argparse.Namespace) -> Iter
                     "psnr": psnr(images, true, scale.span, mask),
                     "ssim": ssim(similarity_maps(images - scale.low, true - scale.low, scale.span), mask),
                     "frc": 2 * frc_cutoff(frequencies, correlations),
+                    "bands_percent": 100 * band_strength(result, truth, axis, spacing),
                     "seconds": ours.report["seconds"],
                     "residual": ours.report["steps"][-1]["consistency"]["residual_percent"],
                 }
+
+
+def band_strength(result: Volume, truth: Volume, axis: int, spacing: int) -> float:
+    """Return by which share every second slice of ``result`` is brighter than the others, against ``truth``."""
+    sums, true = (
+        np.moveaxis(volume.voxels, 2 - axis, 0).sum(axis=(1, 2), dtype=np.float64) for volume in (result, truth)
+    )
+    share = (sums / np.maximum(true, 1)).reshape(-1, spacing)
+    middles = share[:, (spacing - 1) // 2 : spacing // 2 + 1].mean(axis=1)
+    return float(np.median(middles[1::2]) / np.median(middles[::2]) - 1)
 
 
 def _reformats(volume: Volume, axis: int) -> np.ndarray:
@@ -103,8 +119,8 @@ def _reformats(volume: Volume, axis: int) -> np.ndarray:
 def table(records: list[dict]) -> str:
     """Return the means over scans and axes as Markdown, with the gains over B-spline."""
     lines = [
-        "| slices | B-spline: PSNR, SSIM, FRC | ours | gain, dB | lowest gain | SSIM | FRC ratio |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+        "| slices | B-spline: PSNR, SSIM, FRC | ours | gain, dB | lowest gain | SSIM | FRC ratio | bands: both |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for name in dict.fromkeys(record["acquisition"] for record in records):
         chosen = [record for record in records if record["acquisition"] == name]
@@ -113,9 +129,10 @@ def table(records: list[dict]) -> str:
         texts = [f"{m['psnr']:.2f} dB, {m['ssim']:.3f}, {m['frc']:.2f}" for m in means]
         gains = [b["psnr"] - a["psnr"] for a, b in zip(base, ours)]
         ratio = np.mean([b["frc"] / a["frc"] for a, b in zip(base, ours)])
+        bands = ", ".join(f"{np.mean([r['bands_percent'] for r in part]):.1f}" for part in (base, ours))
         lines.append(
             f"| {name} | {texts[0]} | {texts[1]} | {np.mean(gains):+.2f} | {min(gains):+.2f}"
-            f" | {means[1]['ssim'] - means[0]['ssim']:+.3f} | {ratio:.2f} |"
+            f" | {means[1]['ssim'] - means[0]['ssim']:+.3f} | {ratio:.2f} | {bands} % |"
         )
     return "\n".join(lines)
 
@@ -128,6 +145,8 @@ def main() -> None:
     parser.add_argument("--quality", default="standard")
     parser.add_argument("--profile", default="gaussian", choices=tuple(PROFILES))
     parser.add_argument("--noise", type=float, default=0.0, help="Rician, a share of the robust range, such as 0.02")
+    parser.add_argument("--bands", type=float, default=0.0, metavar="PERCENT", help="every second slice is brighter")
+    parser.add_argument("--level", action="store_true", help="take the bands out")
     parser.add_argument("--adapt", action="store_true")
     parser.add_argument("--no-consistency", dest="hold", action="store_false")
     parser.add_argument("--only", action="append", choices=tuple(ACQUISITIONS))

@@ -34,6 +34,7 @@ class MakeNewSlices:
         scalar_type: of the result, as numpy names it.
         ensemble: whether the four flips are averaged. spread: whether the SD of all answers is wanted.
         hold: whether the acquired slices are held.
+        level: whether bands of brightness are taken out, else they are put back. The network never sees them.
     """
 
     model: Model
@@ -49,6 +50,7 @@ class MakeNewSlices:
     ensemble: bool
     spread: bool
     hold: bool
+    level: bool
 
     @property
     def sentence(self) -> str:
@@ -69,11 +71,15 @@ class MakeNewSlices:
         levels, across = run.survey.stored, 2 - self.slice_axis
         scale, device = levels.scale, torch.device(run.device.name)
         network = self.model.load(self.detail)
+        bands = run.survey.slice_bands
         if self.adapt:
             scan = run.survey.seen
+            stack = np.moveaxis(scan.voxels, across, 0)
+            if bands is not None:
+                stack = bands.gains(Grid.of(scan)).levelled(stack)
             network = adapt(
                 network,
-                scale.normalise(np.moveaxis(scan.voxels, across, 0)),
+                scale.normalise(stack),
                 self._slice_spacings(Grid.of(scan)),
                 self.thickness / scan.spacing[self.slice_axis],
                 device,
@@ -85,7 +91,9 @@ class MakeNewSlices:
         thickness = self.thickness / slice_spacing
         spacings = self._slice_spacings(Grid.of(source))
         rows = _Rows.of(Grid.of(source), self.grid, self.slice_axis, max(spacings))
-        slices = scale.normalise(np.moveaxis(source.voxels, across, 0))
+        stack = np.moveaxis(source.voxels, across, 0)
+        gains = None if bands is None else bands.gains(Grid.of(source))
+        slices = scale.normalise(stack if gains is None else gains.levelled(stack))
         inference = ReformatInference(
             network,
             device,
@@ -103,8 +111,14 @@ class MakeNewSlices:
             if self.hold:
                 held.project(fine, slices)
             residual = held.residual(fine, slices)
-            fine = np.moveaxis(fine * np.float32(scale.span) + np.float32(scale.low), 0, across)
-            spread = None if spread is None else np.moveaxis(spread * np.float32(scale.span), 0, across)
+            fine = fine * np.float32(scale.span) + np.float32(scale.low)
+            spread = None if spread is None else spread * np.float32(scale.span)
+            if gains is not None and not self.level:
+                gains.put_back(fine, rows.places)
+                if spread is not None:
+                    gains.put_back(spread, rows.places)
+            fine = np.moveaxis(fine, 0, across)
+            spread = None if spread is None else np.moveaxis(spread, 0, across)
             for which, line in enumerate(line_resamplers(rows.grid(Grid.of(source), self.slice_axis), self.grid)):
                 fine = resampled_lines(fine, 2 - which, line)
                 spread = None if spread is None else resampled_lines(spread, 2 - which, line)
@@ -129,9 +143,13 @@ class MakeNewSlices:
             "adapted": self.adapt,
             "precision": str(inference.precision).replace("torch.", ""),
             "reformats": inference.reformats,
+            "slice_bands": "none" if bands is None else "taken out" if self.level else "put back",
             "consistency": {"held": self.hold, "measured": "the acquired slices", **held.report(residual)},
         }
         warnings = list(inference.warnings)
+        if bands is not None:
+            outcome = "it is taken out" if self.level else "the result keeps it; --level takes it out"
+            warnings.append(f"{bands.sentence[:-1]}; {outcome}.")
         apart = slice_spacing / min(source.spacing)
         if apart > 1.01 * self.model.factor:
             warnings.append(

@@ -1,4 +1,4 @@
-"""What the doctor says of packages that are not there, or not whole."""
+"""What the doctor says of packages that are not there, or not whole, and of slices that differ in brightness."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ import pytest
 from SuperResolutionLib.command_line import installation
 from SuperResolutionLib.command_line.doctor import check_scan
 from SuperResolutionLib.files.writing import write_volume
+from SuperResolutionLib.geometry.volume import Volume
 
 
 @pytest.fixture
@@ -56,3 +57,17 @@ def test_the_doctor_says_what_of_a_scan_was_not_measured(phantom, tmp_path):
     text = next(check_scan(tmp_path / "scan.nrrd")).text
     assert "Padding, 9.1 % of the voxels, is seen as what lies nearest to it and comes back as it is." in text
     assert "1 voxel lies more than 10000 ranges beyond that of all others" in text
+
+
+@pytest.mark.parametrize("share", [0, 0.05])
+def test_slices_that_take_turns_in_brightness_are_told_where_there_are_any(tmp_path, share):
+    k, j, i = np.indices((16, 40, 48))
+    voxels = 500 + 100 * np.sin(i / 5 + k / 6) * np.cos(j / 7)
+    voxels[::2] *= 1 + share
+    write_volume(Volume(voxels.astype(np.int16), np.diag([1.0, 1.0, 4.0, 1.0])), tmp_path / "scan.nrrd")
+    told = [finding.text for finding in check_scan(tmp_path / "scan.nrrd") if finding.subject == "brightness"]
+    sentence = (
+        "Brightness repeats every second slice, as interleaved acquisition leaves it: the brightest slices are 5.0 %"
+        " above the darkest."
+    )
+    assert told == ([sentence] if share else [])

@@ -238,6 +238,7 @@ BAD_INPUTS = {
     "a thickness without new slices": ("{files}/anisotropic.nrrd {out} --factor 2 --thickness 3", "new slices"),
     "a thickness that cannot be": ("{files}/anisotropic.nrrd {out} --isotropic --thickness 90", "90 mm"),
     "adapting without new slices": ("{files}/anisotropic.nrrd {out} --factor 2 --adapt", "new slices"),
+    "levelling without new slices": ("{files}/anisotropic.nrrd {out} --factor 2 --level", "new slices"),
     "a spacing that is there already": ("{brain} {out} --spacing 2", "already"),
     "two wishes for the grid": ("{brain} {out} --factor 2 --spacing 1", "not allowed with"),
     "a region off the volume": ("{brain} {out} --region 900,900,900,950,950,950", "region"),

@@ -218,6 +218,7 @@ def test_the_thickness_is_the_requests_the_files_or_the_spacing_in_this_order(wi
         {"factor": (1, 1, 4), "thickness": 40.0},
         {"factor": 4, "thickness": 3.0},
         {"factor": 4, "adapt": True},
+        {"factor": 4, "level": True},
         {"factor": (1, 1, 4), "model": "mri-x2-compact"},
         {"factor": 2, "model": "mri-through-plane"},
     ],

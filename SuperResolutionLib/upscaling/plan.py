@@ -129,7 +129,7 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
 
         print(*plan(survey(read_volume("t1.nii.gz")), UpscaleRequest(isotropic=True, factor=None)).decisions, sep="\\n")
     """
-    if survey.flaw and not survey.constant:
+    if survey.flaw and not (survey.constant and request.labels):
         raise InputError(survey.flaw)
     wish = wish_for(survey, request)
     if survey.flaw and not wish.labels:

@@ -47,7 +47,7 @@ class ThickSliceNoise:
             frequency = torch.hypot(down, along)
             amplitude = frequency.sqrt() * gaussian_mtf(frequency, random.uniform(0.25, 0.6))
             noise = _coloured(white[0], amplitude)[:, beside].swapaxes(0, 1)
-            return thick + sigma * noise, sigma * _seen(amplitude) * random.uniform(0.8, 1.1)
+            return thick + sigma * noise, sigma * _seen(amplitude) * random.uniform(0.7, 1.0)
         amplitude = torch.ones(ACROSS, columns)
         if random.integers(2):
             amplitude = _low_pass(down, random) * _low_pass(along, random)
@@ -55,8 +55,8 @@ class ThickSliceNoise:
             if not random.integers(4):
                 white = _filtered_along(white, _low_pass(torch.fft.fftfreq(slices), random))
         real, imaginary = white[:, :, beside].swapaxes(1, 2) * sigma * self._unevenness(columns, random)
-        # Where there is air, the magnitude's SD is two thirds of that, and the quietest blocks are what is measured.
-        return torch.hypot(thick + real, imaginary), sigma * _seen(amplitude) * random.uniform(0.65, 1.05)
+        # Where there is air, the magnitude's SD is two thirds of sigma, and the quietest blocks are what is measured.
+        return torch.hypot(thick + real, imaginary), sigma * _seen(amplitude) * random.uniform(0.5, 0.9)
 
     def _unevenness(self, columns: int, random: np.random.Generator) -> torch.Tensor:
         rise = random.uniform(-0.5, 0.5) if random.integers(2) else 0.0

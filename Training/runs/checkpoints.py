@@ -59,7 +59,7 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     if start:
         state = read_start(start)
         if architecture["arguments"].get("neighbours") and "neighbours" not in state["architecture"]["arguments"]:
-            state = _that_sees_neighbours(state, network, architecture["arguments"]["neighbours"])
+            state = _that_sees_neighbours(state, architecture["arguments"]["neighbours"])
         if {**state["architecture"], "factor": architecture["factor"]} != dict(architecture):
             raise ValueError(f"{start} holds {state['architecture']}, which is not {dict(architecture)}")
         weights = network.state_dict()
@@ -68,17 +68,18 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     return network
 
 
-def _that_sees_neighbours(state: dict, network: torch.nn.Module, neighbours: int) -> dict:
-    """Return the state of a ``ThroughPlaneNet`` without neighbours as that of ``network``, with the same answers.
+def _that_sees_neighbours(state: dict, neighbours: int) -> dict:
+    """Return the state of a ``ThroughPlaneNet`` that sees no neighbours as that of one with the same answers that does.
 
     What is new to it begins at zero; the one scale and shift that all channels of a block had become each channel's.
     """
     architecture = state["architecture"]
     weights = dict(state["average"])
-    for name in ("head.weight", "condition.0.weight"):
-        grown = torch.zeros_like(network.state_dict()[name])
-        grown[:, : weights[name].shape[1]] = weights[name]
-        weights[name] = grown
+    for name, inputs in (("head.weight", 1 + 2 * neighbours), ("condition.0.weight", 4)):
+        lacking = inputs - weights[name].shape[1]
+        weights[name] = torch.cat(
+            [weights[name], torch.zeros_like(weights[name][:, :1]).repeat_interleave(lacking, 1)], 1
+        )
     for name in [name for name in weights if "modulation" in name]:
         scale, shift = weights[name].chunk(2)
         weights[name] = torch.cat([part[:1].expand_as(part) for part in (scale, shift)])

@@ -15,6 +15,7 @@ from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet
+from SuperResolutionLib.models.networks.through_plane import row_places
 from SuperResolutionLib.upscaling import reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
 from SuperResolutionLib.upscaling.consistency import PROFILE
@@ -25,10 +26,11 @@ TINY = {"width": 8, "blocks": 1}
 HELD_BAND = 0.25  # of the model folders that write_bundle writes
 
 
-@pytest.fixture
-def untrained(write_bundle):
+@pytest.fixture(params=[0, 2], ids="{} neighbours".format)
+def untrained(request, write_bundle):
     """A model folder whose network was never trained: what it gives must be in the right place all the same."""
-    return str(write_bundle("tiny", 8, "ThroughPlaneNet", TINY, axes="through the slices"))
+    arguments = {**TINY, "neighbours": request.param} if request.param else TINY
+    return str(write_bundle("tiny", 8, "ThroughPlaneNet", arguments, axes="through the slices"))
 
 
 @pytest.fixture
@@ -259,16 +261,51 @@ def test_when_memory_runs_out_fewer_reformats_are_run_at_once(phantom, untrained
     assert any("fewer reformats" in warning for warning in result.report["warnings"])
 
 
-def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp):
+def test_reformats_see_those_beside_them_in_the_order_that_the_network_wants():
+    seen = []
+
+    class Watched(ThroughPlaneNet):
+        def forward(self, reformats, spacing, thickness, places, noise, apart):
+            seen.append((reformats.clone(), noise, apart))
+            return super().forward(reformats, spacing, thickness, places, noise, apart)
+
+    slices = np.random.default_rng(0).random((4, 5, 6), dtype=np.float32)
+    inference = reformats.ReformatInference(Watched(**TINY, neighbours=2), torch.device("cpu"), ensemble=True)
+    inference(slices, (6.0, 4.0), 1.0, row_places(4, 3.0), 0.03)
+    (along_w, noise, apart), (along_h, _, other_apart) = seen[0], seen[4]
+    assert noise == 0.03 and (apart, other_apart) == (pytest.approx(4 / 6), pytest.approx(6 / 4))
+    for batch, cuts in ((along_w, slices.swapaxes(0, 1)), (along_h, np.moveaxis(slices, 2, 0))):
+        last = len(cuts) - 1
+        for number in range(len(cuts)):
+            beside = [min(max(number + offset, 0), last) for offset in (0, -1, 1, -2, 2)]
+            np.testing.assert_array_equal(batch[number], cuts[beside])
+
+
+def test_the_only_row_of_a_plane_has_no_neighbours_and_the_network_is_told():
+    told = []
+
+    class Watched(ThroughPlaneNet):
+        def forward(self, *arguments):
+            told.append(arguments[-1])
+            return super().forward(*arguments)
+
+    inference = reformats.ReformatInference(Watched(**TINY, neighbours=2), torch.device("cpu"))
+    slices = np.random.default_rng(0).random((4, 1, 6), dtype=np.float32)
+    assert inference(slices, (3.0, 3.0), 1.0, row_places(4, 3.0))[0].shape == (12, 1, 6)
+    assert told == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("neighbours", [0, 2])
+def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp, neighbours):
     torch.manual_seed(0)
-    network = ThroughPlaneNet(**TINY).requires_grad_(False)
+    network = ThroughPlaneNet(**TINY, neighbours=neighbours).requires_grad_(False)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     slices = sharp.voxels[6:30] / 1000
     steps = []
 
     def run():
         return adapt(
-            network, slices, (4.0, 4.0), 1.0, torch.device("cpu"), lambda *s: steps.append(s), lambda: None, 40
+            network, slices, (4.0, 4.0), 1.0, 0.0, torch.device("cpu"), lambda *s: steps.append(s), lambda: None, 40
         )
 
     adapted = run()

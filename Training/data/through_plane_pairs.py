@@ -32,6 +32,8 @@ from Training.degradation.presets import filtered
 from Training.degradation.thick_slices import ThickSliceNoise, misplaced, uneven_gains
 
 SLICES_AT_ONCE = 32
+SEEN_OF_RICIAN = 0.6
+"""About what ``noise_level`` finds of the SD of Rician noise on a scan with air around the patient."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ class ThroughPlaneValidation:
                 noise = noise_in_thick(own_noise, spacing, thickness)
                 if added:
                     coarse = add_rician_noise(coarse, added, torch.Generator().manual_seed(0))
-                    noise = float(np.hypot(noise, added))
+                    noise = float(np.hypot(noise, SEEN_OF_RICIAN * added))
                 told = {"noise": noise, "apart": apart} if self.neighbours else {}
                 yield {
                     "name": name,

@@ -96,9 +96,9 @@ class ThroughPlanePairs(Dataset):
         seed: int = 0,
         section: str = "training",
     ):
-        self.batch, self.seed, self.noisy, self.banded = batch, seed, noisy, banded
+        self.batch, self.seed, self.noise, self.noisy, self.banded = batch, seed, noise, noisy, banded
         self.spacings, self.thicknesses = spacings, thicknesses
-        self._noise, self._offsets = ThickSliceNoise(acquired, noise), np.array(neighbour_offsets(neighbours))
+        self._add_noise, self._offsets = ThickSliceNoise(acquired), np.array(neighbour_offsets(neighbours))
         softer = _softer_kernel if acquired == "ct" else _zero_filled
         magnitude = acquired != "ct"
         self.stacks = []
@@ -135,7 +135,7 @@ class ThroughPlanePairs(Dataset):
             coarse = uneven_gains(coarse, random)
         added = 0.0
         if random.random() < self.noisy:
-            coarse, added = self._noise(coarse, random)
+            coarse, added = self._add_noise(coarse, self.noise * random.random(), random)
         noise = float(np.hypot(added, noise_in_thick(stack.noise, spacing, thickness)))
         width = AREA // slices
         if fine.shape[1] < width:
@@ -175,7 +175,7 @@ class ThroughPlaneValidation:
 
     Args:
         data, datalist, section: as of ``slice_pairs.ValidationSlices``. slices: how many of each plane.
-        neighbours: as of ``ThroughPlanePairs``.
+        neighbours, acquired: as of ``ThroughPlanePairs``. MRI's noise is white here.
     """
 
     ACQUISITIONS = {
@@ -187,7 +187,7 @@ class ThroughPlaneValidation:
         "4 px, 2 % noise": (4, 1.0, "gaussian", 0.02),
         "4 px, 5 % noise": (4, 1.0, "gaussian", 0.05),
     }
-    """Distance in pixels, thickness as a share of it, profile, and the SD of Rician noise."""
+    """Distance in pixels, thickness as a share of it, profile, and the SD of the noise."""
 
     def __init__(
         self,
@@ -196,9 +196,10 @@ class ThroughPlaneValidation:
         slices: int = 4,
         section: str = "validation",
         neighbours: int = 0,
+        acquired: str = "mri",
     ):
         offsets = np.array(neighbour_offsets(neighbours))
-        self.neighbours = neighbours
+        self.neighbours, self.acquired = neighbours, acquired
         self._truths = []
         for plane in read_planes(data, datalist, section):
             chosen = torch.linspace(0, len(plane.signal) - 1, slices + 2).long()[1:-1].numpy()
@@ -219,8 +220,8 @@ class ThroughPlaneValidation:
                 coarse = thick_slices(shown, 0, rows, slices, spacing, thickness, profile)
                 noise = noise_in_thick(own_noise, spacing, thickness)
                 if added:
-                    coarse = add_rician_noise(coarse, added, torch.Generator().manual_seed(0))
-                    noise = float(np.hypot(noise, SEEN_OF_RICIAN * added))
+                    coarse, seen = self._noisy(coarse, added)
+                    noise = float(np.hypot(noise, seen))
                 told = {"noise": noise, "apart": apart} if self.neighbours else {}
                 yield {
                     "name": name,
@@ -228,6 +229,14 @@ class ThroughPlaneValidation:
                     "label": fine[:, :1, :rows] + offset,
                     "conditions": {"spacing": float(spacing), "thickness": thickness, **told},
                 }
+
+    def _noisy(self, coarse: torch.Tensor, sigma: float) -> tuple[torch.Tensor, float]:
+        """Return ``(N, C, K, W)`` with noise, and its SD as a survey finds it."""
+        if self.acquired == "mri":
+            return add_rician_noise(coarse, sigma, torch.Generator().manual_seed(0)), SEEN_OF_RICIAN * sigma
+        draw = ThickSliceNoise(self.acquired)
+        noisy, seen = zip(*(draw(part, sigma, np.random.default_rng(n)) for n, part in enumerate(coarse)))
+        return torch.stack(noisy), float(np.mean(seen))
 
 
 Change = Callable[[torch.Tensor], torch.Tensor]

@@ -29,15 +29,16 @@ class ThickSliceNoise:
     power spectrum of ``ct.RandQuantumNoised`` within the slices.
 
     Args:
-        kind: "mri" or "ct". most: the highest SD, in shares of the robust range.
+        kind: "mri" or "ct".
     """
 
     kind: str
-    most: float
 
-    def __call__(self, thick: torch.Tensor, random: np.random.Generator) -> tuple[torch.Tensor, float]:
-        """Return ``thick`` with noise, and its SD as ``acquisition.noise.noise_level`` would see it in the slices."""
-        sigma = self.most * random.random()
+    def __call__(self, thick: torch.Tensor, sigma: float, random: np.random.Generator) -> tuple[torch.Tensor, float]:
+        """Return ``thick`` with noise, and its SD as ``acquisition.noise.noise_level`` would see it in the slices.
+
+        ``sigma`` is the SD, in shares of the robust range.
+        """
         generator = torch.Generator().manual_seed(int(random.integers(2**31)))
         count, slices, columns = thick.shape
         beside = [ACROSS // 2 + offset for offset in neighbour_offsets(count // 2)]

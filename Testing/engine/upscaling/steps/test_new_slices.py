@@ -14,8 +14,9 @@ from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet
-from SuperResolutionLib.models.networks.through_plane import row_places
+from SuperResolutionLib.models.bundles import find_model
+from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet, neighbour_offsets
+from SuperResolutionLib.models.networks.through_plane import cubic_rows, row_places
 from SuperResolutionLib.upscaling import reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
 from SuperResolutionLib.upscaling.consistency import PROFILE
@@ -338,7 +339,29 @@ def test_adapting_can_be_cancelled(phantom, untrained):
     assert steps[-1][2] == "Adapting to this scan" and len(steps) < 9
 
 
-def test_a_ct_is_upscaled_with_a_warning(make_phantom):
-    volume = make_phantom(air=-1000.0)
-    report = upscale(replace(volume, modality="CT"), UpscaleRequest(factor=(1, 1, 3))).report
+def test_a_ct_gets_its_own_network_and_that_for_mri_with_a_warning_only(make_phantom):
+    volume = replace(make_phantom(air=-1000.0), modality="CT")
+    report = upscale(volume, UpscaleRequest(factor=(1, 1, 3))).report
+    assert model_names(report) == "ct-through-plane"
+    assert not any("was trained on" in warning for warning in report["warnings"])
+    report = upscale(volume, UpscaleRequest(factor=(1, 1, 3), model="mri-through-plane")).report
     assert any("mri-through-plane was trained on MR" in warning for warning in report["warnings"])
+
+
+def test_neighbours_out_of_place_do_not_smear(sharp):
+    network = find_model("ct-through-plane").load(0.0)
+    weights = slice_profile_weights(36, 4, 4, "boxcar").float()
+    organs = np.clip((sharp.voxels - 150) / 20, 0, 1) * 0.5 + 0.3  # with edges as sharp as those of CT
+    cuts = torch.from_numpy(organs).swapaxes(0, 1)[14:26]
+    coarse, beside = torch.einsum("sk,nkw->nsw", weights, cuts), torch.arange(2, 10)[:, None]
+    reformats = coarse[beside + torch.tensor(neighbour_offsets(2))]
+    moved = torch.cat([reformats[:, :1], reformats[:, 1:].roll(2, -1)], dim=1)
+
+    def error(images):
+        return float((network(images, 4.0, 1.0, noise=0.002, apart=1.0) - cuts[2:10, None]).square().mean())
+
+    interpolated = float(
+        (torch.einsum("rk,nkw->nrw", cubic_rows(9, row_places(9, 4.0)), coarse[2:10]) - cuts[2:10]).square().mean()
+    )
+    assert error(reformats) < 0.7 * interpolated
+    assert error(moved) < 1.15 * error(reformats)

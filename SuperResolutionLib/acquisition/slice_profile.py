@@ -108,11 +108,11 @@ def thick_slices(
     thickness: float,
     profile: str = "gaussian",
 ) -> torch.Tensor:
-    """Return ``(slices, W)``, the thick slices that lie about the centre of some rows of an image.
+    """Return ``(..., slices, W)``, the thick slices that lie about the centre of some rows of an image.
 
     Args:
-        image: ``(H, W)``, whose rows are thin slices. top, rows: the first of those rows, and how many they are.
+        image: ``(..., H, W)``, whose rows are thin slices. top, rows: the first of those rows, and how many they are.
         spacing: the distance of slice centres, in rows. thickness: the profile's FWHM, in spacings.
     """
     centres = (torch.arange(slices, dtype=torch.float64) - (slices - 1) / 2) * spacing + top + (rows - 1) / 2
-    return profile_weights(centres, image.shape[0], thickness * spacing, profile).to(image.dtype) @ image
+    return profile_weights(centres, image.shape[-2], thickness * spacing, profile).to(image.dtype) @ image

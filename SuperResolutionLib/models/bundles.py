@@ -246,14 +246,18 @@ def choose_model(factor: float, quality: str, models: list[Model] | None = None)
     return min(suited, key=lambda model: (model.quality != wanted, model.name))
 
 
-def through_slices_model(models: list[Model] | None = None) -> Model:
-    """Return the installed model that makes new slices.
+def through_slices_model(modality: str | None = None, models: list[Model] | None = None) -> Model:
+    """Return the installed model that makes new slices: one of a DICOM modality, else the one for MRI, else any.
 
     Raises:
         InputError: there is none.
     """
     models = installed_models() if models is None else models
-    model = next((model for model in models if model.through_slices), None)
+    model = min(
+        (model for model in models if model.through_slices),
+        key=lambda model: (model.modality != modality, model.modality != "MR"),
+        default=None,
+    )
     if model is None:
         raise InputError("No installed model makes new slices; ask for the slice plane alone, or update the program.")
     return model

@@ -10,10 +10,20 @@ import numpy as np
 import torch
 
 from ..models.devices import is_out_of_memory
-from ..models.networks.network import Network
+from ..models.networks import Network, neighbour_offsets
 
 PIXELS_AT_ONCE = {"cpu": 2**15}
 """Pixels of a batch of reformats, by device; on a CPU the activations of larger ones fall out of its caches."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a ``ThroughPlaneNet`` is told of one set of reformats."""
+
+    spacing: float
+    thickness: float
+    noise: float
+    apart: float
 
 
 @dataclass
@@ -53,7 +63,12 @@ class ReformatInference:
 
     @torch.inference_mode()
     def __call__(
-        self, slices: np.ndarray, spacings: tuple[float, float], thickness: float, places: torch.Tensor
+        self,
+        slices: np.ndarray,
+        spacings: tuple[float, float],
+        thickness: float,
+        places: torch.Tensor,
+        noise: float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the fine rows ``(R, H, W)`` float32, and the SD of the answers where it was asked for.
 
@@ -62,6 +77,7 @@ class ReformatInference:
             spacings: of the slices, in pixels along H and along W.
             thickness: FWHM of the slice profile as a share of the spacing.
             places: ``(R,)``, as of ``ThroughPlaneNet``.
+            noise: its SD in the slices, normalised.
         """
         fine = np.zeros((len(places), *slices.shape[1:]), np.float32)
         squares = np.zeros_like(fine) if self.spread else None
@@ -70,16 +86,17 @@ class ReformatInference:
         square_view = None if squares is None else squares[:, top:bottom, left:right]
         total, done = sum(views[0].shape[1:]), 0
         self.on_progress(0, total, "Refining through the slices")
-        for dimension, spacing in ((1, spacings[1]), (2, spacings[0])):
+        for dimension, spacing, other in ((1, spacings[1], spacings[0]), (2, spacings[0], spacings[1])):
             # Reformats along W lie one behind the other along H, and the other way round.
             coarse, target = (np.moveaxis(view, dimension, 0) for view in views)
             square = None if square_view is None else np.moveaxis(square_view, dimension, 0)
+            told = _Told(spacing, thickness, noise, spacing / other if len(coarse) > 1 else 0.0)
             start = 0
             while start < len(coarse):
                 most = max(1, self._pixels_at_once // coarse[0].size)
-                batch = torch.from_numpy(np.ascontiguousarray(coarse[start : start + most]))[:, None]
+                batch = self._batch(coarse, start, min(start + most, len(coarse)))
                 try:
-                    answers = self._answers(batch, spacing, thickness, places)
+                    answers = self._answers(batch, told, places)
                 except RuntimeError as error:
                     if not is_out_of_memory(error):
                         raise
@@ -119,15 +136,22 @@ class ReformatInference:
             min(width, columns[-1] + 1 + halo),
         )
 
-    def _answers(self, batch: torch.Tensor, spacing: float, thickness: float, places: torch.Tensor) -> list[np.ndarray]:
-        """Return the network's answers ``(N, R, W)`` to a batch of reformats ``(N, 1, K, W)`` and to its flips."""
+    def _batch(self, coarse: np.ndarray, start: int, stop: int) -> torch.Tensor:
+        """Return some reformats ``(N, C, K, W)``, each with those beside it; past the ends the last repeats."""
+        beside = np.arange(start, stop)[:, None] + neighbour_offsets(self.network.neighbours)
+        return torch.from_numpy(np.ascontiguousarray(coarse[beside.clip(0, len(coarse) - 1)]))
+
+    def _answers(self, batch: torch.Tensor, told: _Told, places: torch.Tensor) -> list[np.ndarray]:
+        """Return the network's answers ``(N, R, W)`` to a batch of reformats ``(N, C, K, W)`` and to its flips."""
         flips = [(), (-1,), (-2,), (-2, -1)] if self.ensemble else [()]
         answers = []
         for flip in flips:
             turned_places = (batch.shape[-2] - 1 - places).flip(0) if -2 in flip else places
             reformats = batch.flip(flip).to(self.device, memory_format=torch.channels_last)
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                answer = self._placed(reformats, spacing, thickness, turned_places.float())
+                answer = self._placed(
+                    reformats, told.spacing, told.thickness, turned_places.float(), told.noise, told.apart
+                )
             answers.append(answer.flip(flip)[:, 0].cpu().numpy())
         return answers
 

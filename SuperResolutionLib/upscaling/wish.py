@@ -116,7 +116,7 @@ def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) ->
     if plane is not None and named is plane and plane.factor < in_plane:
         raise InputError(f"The model {plane.name} upscales x{plane.factor}, not x{in_plane:g}; choose another model.")
     i, j, k = (int(value) for value in factors)
-    return Wish(plane, _through_model(named) if through > 1 else None, factors=(i, j, k))
+    return Wish(plane, _through_model(named, survey.modality) if through > 1 else None, factors=(i, j, k))
 
 
 def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -> Wish:
@@ -149,7 +149,7 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
         plane = _plane_model(named, in_plane, request)
         if named is plane and plane.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {plane.name} can do; choose a coarser spacing.")
-    through = _through_model(named) if needed[across] > 1.001 else None
+    through = _through_model(named, survey.modality) if needed[across] > 1.001 else None
     if plane is None and through is None and max(needed) < ISOTROPIC_WITHIN:
         raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
     i, j, k = target
@@ -164,8 +164,8 @@ def _plane_model(named: Model | None, needed: float, request: UpscaleRequest) ->
     return choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
 
 
-def _through_model(named: Model | None) -> Model:
-    return named if named is not None and named.through_slices else through_slices_model()
+def _through_model(named: Model | None, modality: str | None) -> Model:
+    return named if named is not None and named.through_slices else through_slices_model(modality)
 
 
 def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:

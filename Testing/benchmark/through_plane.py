@@ -33,17 +33,21 @@ from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
+from Training.degradation.ct import RandQuantumNoised
 
 ACQUISITIONS = {"3 px": (3, 1.0), "4 px": (4, 1.0), "5 px, 4 thick": (5, 0.8), "6 px": (6, 1.0)}
 """Distance of the slices in voxels, and their thickness as a share of it."""
+CT_F50 = 0.4
+"""Where the MTF of a standard kernel is 0.5, in cycles per pixel."""
 
 
 def thick_volume(
     volume: Volume, axis: int, spacing: int, thickness: float, profile: str, noise: float = 0.0, bands: float = 0.0
 ) -> tuple[Volume, Volume]:
-    """Return ``(thick, truth)``: slices averaged along ``axis``, with Rician noise, and what of ``volume`` they cover.
+    """Return ``(thick, truth)``: slices averaged along ``axis``, with noise, and what of ``volume`` they cover.
 
-    ``noise`` is a share of the robust range of ``volume``; every second slice is brighter by the share ``bands``.
+    ``noise`` is a share of the robust range of ``volume``: of Rician noise, or in CT, which has values below zero, of
+    noise that is Gaussian and has the grain of a standard kernel. Every second slice is brighter by ``bands``, a share.
     """
     last = list(volume.dimensions)
     last[axis] -= last[axis] % spacing
@@ -53,7 +57,12 @@ def thick_volume(
     slices[1::2] *= 1 + bands
     if noise:
         sigma = noise * IntensityScale.of(volume.voxels).span
-        slices = add_rician_noise(torch.from_numpy(slices), sigma, torch.Generator().manual_seed(0)).numpy()
+        if volume.voxels.min() < 0:
+            quantum = RandQuantumNoised("slice", sigma=(sigma, sigma), f50=(CT_F50, CT_F50), prob=1.0)
+            quantum.set_random_state(0)
+            slices = np.stack([quantum({"slice": torch.from_numpy(part)[None]})["slice"][0].numpy() for part in slices])
+        else:
+            slices = add_rician_noise(torch.from_numpy(slices), sigma, torch.Generator().manual_seed(0)).numpy()
     voxels = np.moveaxis(as_scalar_type(slices, volume.voxels.dtype), 0, 2 - axis)
     factors = tuple(1 / spacing if a == axis else 1.0 for a in range(3))
     matrix = refined_matrix(truth.ijk_to_ras, factors)
@@ -144,7 +153,12 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder")
     parser.add_argument("--quality", default="standard")
     parser.add_argument("--profile", default="gaussian", choices=tuple(PROFILES))
-    parser.add_argument("--noise", type=float, default=0.0, help="Rician, a share of the robust range, such as 0.02")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        help="Rician (in CT: of a kernel's grain), a share of the robust range, such as 0.02",
+    )
     parser.add_argument("--bands", type=float, default=0.0, metavar="PERCENT", help="every second slice is brighter")
     parser.add_argument("--level", action="store_true", help="take the bands out")
     parser.add_argument("--adapt", action="store_true")

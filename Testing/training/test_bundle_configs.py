@@ -17,7 +17,18 @@ from Training.runs.checkpoints import read_checkpoint
 # stage1.yaml and stage2.yaml run by monai.bundle in test_resume, with multi_gpu.yaml in test_distributed.
 
 
-OVERRIDES = ("ct", "gpu", "multi_gpu", "perceptual", "rrdb", "seed", "short_budget", "srgan", "through_plane")
+OVERRIDES = (
+    "ct",
+    "gpu",
+    "multi_gpu",
+    "perceptual",
+    "rrdb",
+    "seed",
+    "short_budget",
+    "srgan",
+    "through_plane",
+    "through_plane_ct",
+)
 
 
 @pytest.fixture(scope="module")

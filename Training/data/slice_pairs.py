@@ -38,7 +38,7 @@ class Plane:
     """The slices with content of one volume across one axis, ``(N, 1, H, W)`` float32 in signal units.
 
     ``offset`` takes signal units to the networks' units (``IntensityScale``), ``every`` and ``weight`` are the data
-    list's.
+    list's. ``apart`` is the distance of the volume's slices across that axis, in pixels along ``H`` and along ``W``.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Plane:
     offset: float
     weight: float
     every: int
+    apart: tuple[float, float]
 
 
 def read_planes(data: os.PathLike | str, datalist: os.PathLike | str, section: str) -> Iterator[Plane]:
@@ -63,14 +64,19 @@ def read_planes(data: os.PathLike | str, datalist: os.PathLike | str, section: s
         planes_of[entry["group"]] = planes_of.get(entry["group"], 0) + len(entry["slice_axes"])
     for entry in listing[section]:
         no_signal = entry.get("no_signal", 0)
-        voxels = read_volume(Path(data) / entry["image"]).voxels
+        volume = read_volume(Path(data) / entry["image"])
+        voxels = volume.voxels
         scale = IntensityScale.of(voxels)
         weight = listing["group_weights"][entry["group"]] / planes_of[entry["group"]]
         for axis in entry["slice_axes"]:
             slices = np.moveaxis((voxels.astype(np.float32) - no_signal) / scale.span, "kji".index(axis), 0)
             content = slices.std(axis=(1, 2))
             signal = torch.from_numpy(np.ascontiguousarray(slices[content > EMPTY_SLICE * content.max()], np.float32))
-            yield Plane(entry["image"], signal[:, None], (no_signal - scale.low) / scale.span, weight, entry["every"])
+            along_h, along_w = (
+                volume.spacing["ijk".index(axis)] / volume.spacing[n] for n in (2, 1, 0) if "ijk"[n] != axis
+            )
+            offset = (no_signal - scale.low) / scale.span
+            yield Plane(entry["image"], signal[:, None], offset, weight, entry["every"], (along_h, along_w))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ SLICE_PLANE = {
 THROUGH_THE_SLICES = {
     "axes": "through the slices",
     "acquisition": {
-        "operator": "slice profile: Gaussian, boxcar or trapezoid of 0.6 to 1.3 spacings FWHM",
+        "operator": "slice profile: Gaussian, boxcar, trapezoid or truncated sinc of 0.6 to 1.3 spacings FWHM",
         "held_band": 0.25,
     },
 }

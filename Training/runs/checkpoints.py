@@ -49,6 +49,7 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     """Return a network, with the weights of ``start``, a checkpoint or a model folder, where there is one.
 
     From a start of another factor it takes the weights that do not depend on the factor, as Lim et al. 2017, EDSR, do.
+    A network through the slices that sees neighbours can start from one that does not.
 
     Raises:
         ValueError: the start is of another architecture.
@@ -57,12 +58,35 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     network = NETWORKS[architecture["name"]](factor=architecture["factor"], **architecture["arguments"])
     if start:
         state = read_start(start)
+        if architecture["arguments"].get("neighbours") and "neighbours" not in state["architecture"]["arguments"]:
+            state = _that_sees_neighbours(state, architecture["arguments"]["neighbours"])
         if {**state["architecture"], "factor": architecture["factor"]} != dict(architecture):
             raise ValueError(f"{start} holds {state['architecture']}, which is not {dict(architecture)}")
         weights = network.state_dict()
         shared = {name: value for name, value in state["average"].items() if value.shape == weights[name].shape}
         network.load_state_dict({**weights, **shared})
     return network
+
+
+def _that_sees_neighbours(state: dict, neighbours: int) -> dict:
+    """Return the state of a ``ThroughPlaneNet`` that sees no neighbours as that of one with the same answers that does.
+
+    What is new to it begins at zero; the one scale and shift that all channels of a block had become each channel's.
+    """
+    architecture = state["architecture"]
+    weights = dict(state["average"])
+    for name, inputs in (("head.weight", 1 + 2 * neighbours), ("condition.0.weight", 4)):
+        lacking = inputs - weights[name].shape[1]
+        weights[name] = torch.cat(
+            [weights[name], torch.zeros_like(weights[name][:, :1]).repeat_interleave(lacking, 1)], 1
+        )
+    for name in [name for name in weights if "modulation" in name]:
+        scale, shift = weights[name].chunk(2)
+        weights[name] = torch.cat([part[:1].expand_as(part) for part in (scale, shift)])
+    return {
+        "architecture": {**architecture, "arguments": {**architecture["arguments"], "neighbours": neighbours}},
+        "average": weights,
+    }
 
 
 def at_every(interval: int) -> CallableEventWithFilter:

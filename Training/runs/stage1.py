@@ -26,7 +26,8 @@ class FidelityUpdate:
         average: of the network's weights.
         bfloat16: see ``steps.mixed_precision``. largest_gradient: see ``steps.descend``.
 
-    A batch may have "conditions", keyword arguments of the network that all its pairs share, each repeated by pair.
+    A batch may have "conditions", keyword arguments of the network that all its pairs share, each repeated by pair, and
+    "own_conditions", which are tensors with a value for each pair.
 
     Raises:
         ValueError: a term that stage 1 does not have.
@@ -50,8 +51,9 @@ class FidelityUpdate:
         iteration = engine.state.iteration - 1
         coarse, fine = engine.prepare_batch(batch, engine.state.device, engine.non_blocking)
         conditions = {name: values[0].item() for name, values in batch.get("conditions", {}).items()}
+        own = {name: values.to(coarse) for name, values in batch.get("own_conditions", {}).items()}
         with mixed_precision(engine.state.device, self.bfloat16):
-            image = engine.inferer(coarse, engine.network, **conditions)
+            image = engine.inferer(coarse, engine.network, **conditions, **own)
         weights = self.weights(iteration)
         terms = engine.loss_function(weights, image.float(), fine, coarse)
         loss = weighted_sum(terms, weights)

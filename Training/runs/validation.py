@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 
 def cubic(coarse: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Return ``coarse`` interpolated to the size of ``truth``."""
-    return F.interpolate(coarse, size=truth.shape[-2:], mode="bicubic", align_corners=False)
+    """Return the first channel of ``coarse`` interpolated to the size of ``truth``."""
+    return F.interpolate(coarse[:, :1], size=truth.shape[-2:], mode="bicubic", align_corners=False)
 
 
 class GainOverCubic:

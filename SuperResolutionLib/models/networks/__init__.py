@@ -7,9 +7,9 @@ The first two map a slice batch ``(N, 1, H, W)`` of normalised intensities (abou
 from .compact import CompactNet
 from .network import Network
 from .rrdb import RRDBNet
-from .through_plane import ThroughPlaneNet, fine_rows
+from .through_plane import ThroughPlaneNet, fine_rows, neighbour_offsets
 
-__all__ = ["NETWORKS", "CompactNet", "Network", "RRDBNet", "ThroughPlaneNet", "fine_rows"]
+__all__ = ["NETWORKS", "CompactNet", "Network", "RRDBNet", "ThroughPlaneNet", "fine_rows", "neighbour_offsets"]
 
 NETWORKS: dict[str, type[Network]] = {"CompactNet": CompactNet, "RRDBNet": RRDBNet, "ThroughPlaneNet": ThroughPlaneNet}
 """The registry: a model folder names one of these and gives numbers and words as arguments, never code."""

@@ -10,9 +10,11 @@ class Network(nn.Module):
 
     Attributes:
         factor: fine pixels to a coarse one, or the largest number of them.
+        neighbours: how many images it sees on either side of the one that it refines, as further channels.
     """
 
     factor: int
+    neighbours: int = 0
 
     @property
     def halo(self) -> int:

@@ -11,23 +11,30 @@ from torch.nn import functional as F
 from ..receptive_field import through_plane_halo, through_plane_slice_halo
 from .network import Network
 
+TYPICAL_NOISE = 0.05
+"""The unit in which the noise is told, a share of the intensity range."""
+
 
 class ConditionedBlock(nn.Module):
     """A residual block that sees farther within the slices than across them, and is told how the slices lie.
 
     Between two slices of spacing ``s`` an oblique edge moves by up to ``s`` pixels and more, so the first convolution
-    is 3 x 5. The condition scales and shifts the features between the convolutions (Perez et al. 2018, "FiLM").
+    is 3 x 5. The condition scales and shifts the features between the convolutions (Perez et al. 2018, "FiLM"): each
+    channel by its own where ``by_channel``, else all by those of the first, as the first weights learnt it.
     """
 
-    def __init__(self, width: int, condition: int):
+    def __init__(self, width: int, condition: int, by_channel: bool):
         super().__init__()
+        self.by_channel = by_channel
         self.first = nn.Conv2d(width, width, (3, 5), padding=(1, 2))
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.modulation = nn.Linear(condition, 2 * width)
 
     def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        scale, shift = self.modulation(condition)[:, None, None].chunk(2)
-        features = self.first(x) * (1 + scale[0]) + shift[0]
+        scale, shift = self.modulation(condition)[..., None, None].chunk(2, dim=-3)
+        if not self.by_channel:
+            scale, shift = scale[..., :1, :, :], shift[..., :1, :, :]
+        features = self.first(x) * (1 + scale) + shift
         return self.second(F.leaky_relu(features, 0.2, inplace=True)).add_(x)
 
 
@@ -41,16 +48,19 @@ class ThroughPlaneNet(Network):
     Args:
         width: feature channels. blocks: residual blocks.
         factor: the largest refinement; greater ones are the caller's to interpolate.
+        neighbours: how many reformats it sees on either side of the one that it refines. A network that sees any is
+            also told the noise, and how far they lie.
     """
 
     CONDITION = 32
 
-    def __init__(self, factor: int = 8, width: int = 64, blocks: int = 6):
+    def __init__(self, factor: int = 8, width: int = 64, blocks: int = 6, neighbours: int = 0):
         super().__init__()
-        self.factor, self.blocks = factor, blocks
-        self.condition = nn.Sequential(nn.Linear(2, self.CONDITION), nn.LeakyReLU(0.2))
-        self.head = nn.Conv2d(1, width, 3, padding=1)
-        self.body = nn.ModuleList([ConditionedBlock(width, self.CONDITION) for _ in range(blocks)])
+        self.factor, self.blocks, self.neighbours = factor, blocks, neighbours
+        told, by_channel = (4, True) if neighbours else (2, False)
+        self.condition = nn.Sequential(nn.Linear(told, self.CONDITION), nn.LeakyReLU(0.2))
+        self.head = nn.Conv2d(1 + 2 * neighbours, width, 3, padding=1)
+        self.body = nn.ModuleList([ConditionedBlock(width, self.CONDITION, by_channel) for _ in range(blocks)])
         self.tail = nn.Conv2d(width, width, 3, padding=1)
         *hidden, last = nn.Linear(4, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, width)
         self.row_weights = nn.Sequential(*hidden, last)
@@ -68,23 +78,35 @@ class ThroughPlaneNet(Network):
         return through_plane_slice_halo(self.blocks)
 
     def forward(
-        self, reformats: torch.Tensor, spacing: float, thickness: float, places: torch.Tensor | None = None
+        self,
+        reformats: torch.Tensor,
+        spacing: float,
+        thickness: float,
+        places: torch.Tensor | None = None,
+        noise: float | torch.Tensor = 0.0,
+        apart: float | torch.Tensor = 0.0,
     ) -> torch.Tensor:
         """Return ``(N, 1, rows, W)``, float32.
 
         Args:
-            reformats: ``(N, 1, K, W)``, a row for each of the ``K`` slices, normalised.
+            reformats: ``(N, C, K, W)``, a row for each of the ``K`` slices, normalised. Channels are the reformat
+                itself and those beside it, in the order of ``neighbour_offsets``; one channel alone has none beside it.
             spacing: distance of the slice centres in columns (pixels of the slice plane).
             thickness: FWHM of the slice profile as a share of ``spacing``.
             places: where the rows lie, ascending, in slices from the first one's centre; None puts a row at each
                 pixel's distance (``row_places``).
+            noise: its SD in the slices, for all or ``(N,)``; what a network without neighbours is not told.
+            apart: distance of a reformat from the next in columns, 0 where there is none, for all or ``(N,)``.
         """
+        own = reformats[:, :1]
+        if reformats.shape[1] < self.head.in_channels:
+            reformats, apart = own.expand(-1, self.head.in_channels, -1, -1), 0.0
         if places is None:
             places = row_places(reformats.shape[-2], spacing)
         places = places.to(reformats.device)
         nearest = places.round().clamp(0, reformats.shape[-2] - 1)
         told = reformats.new_tensor([math.log2(spacing) / 3, thickness - 1])
-        condition = self.condition(told)
+        condition = self.condition(self._all_told(told, noise, apart, len(reformats)))
         features = first = self.head(reformats)
         for block in self.body:
             features = block(features, condition)
@@ -95,7 +117,21 @@ class ThroughPlaneNet(Network):
             added = torch.einsum("nckw,kcr->nkrw", features, _by_slice(weights, nearest.long(), features.shape[-2]))
         added = added.flatten(1, 2)[:, _row_order(nearest.long(), added.shape[2])]
         cubic = cubic_rows(reformats.shape[-2], places)
-        return added[:, None] + torch.einsum("rk,nckw->ncrw", cubic, reformats.float())
+        return added[:, None] + torch.einsum("rk,nckw->ncrw", cubic, own.float())
+
+    def _all_told(
+        self, told: torch.Tensor, noise: float | torch.Tensor, apart: float | torch.Tensor, count: int
+    ) -> torch.Tensor:
+        """Return ``told``, spacing and thickness, or with noise and distance ``(count, 4)`` if there are neighbours."""
+        if not self.neighbours:
+            return told
+        noise, apart = (torch.as_tensor(value).to(told).expand(count) for value in (noise, apart))
+        return torch.stack([*told[:, None].expand(2, count), noise / TYPICAL_NOISE, apart], dim=1)
+
+
+def neighbour_offsets(neighbours: int) -> list[int]:
+    """Return which reformats the channels are, counted from the one that is refined: 0, -1, 1, -2, 2 and so on."""
+    return [0, *(side * distance for distance in range(1, neighbours + 1) for side in (-1, 1))]
 
 
 def fine_rows(slices: int, spacing: float) -> int:

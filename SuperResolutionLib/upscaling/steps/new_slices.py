@@ -82,6 +82,7 @@ class MakeNewSlices:
                 scale.normalise(stack),
                 self._slice_spacings(Grid.of(scan)),
                 self.thickness / scan.spacing[self.slice_axis],
+                levels.noise,
                 device,
                 run.progress,
                 run.stop_if_cancelled,
@@ -106,7 +107,7 @@ class MakeNewSlices:
         )
         lowest = scale.zero if run.survey.magnitude else None
         try:
-            fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places))
+            fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places), levels.noise)
             held = HeldSlices(rows.places, len(slices), thickness, self.model.held_band, levels.noise, lowest)
             if self.hold:
                 held.project(fine, slices)

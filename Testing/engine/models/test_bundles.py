@@ -333,6 +333,21 @@ def test_the_installed_models_serve_x2_and_x4_with_any_detail_and_new_slices():
     assert network(torch.rand(1, 1, 8, 12), 3.0, 1.0).shape == (1, 1, 24, 12)
 
 
+def test_new_slices_are_made_by_the_network_of_the_scans_modality_else_by_that_for_mri(write_bundle):
+    named = {
+        name: read_model(write_bundle(name, 8, "ThroughPlaneNet", axes="through the slices", modality=modality))
+        for name, modality in (("a-ct", "CT"), ("b-mri", "MR"), ("c-pet", "PT"))
+    }
+    models = list(named.values())
+    assert through_slices_model("CT", models).name == "a-ct"
+    assert through_slices_model("MR", models).name == "b-mri"
+    for unknown in (None, "US"):
+        assert through_slices_model(unknown, models).name == "b-mri"
+    assert through_slices_model("CT", [named["c-pet"]]).name == "c-pet"
+    with pytest.raises(InputError, match="makes new slices"):
+        through_slices_model("CT", [])
+
+
 def test_the_installed_models_fit_the_size_that_the_extensions_index_allows():
     files = [path for path in BUNDLES.rglob("*") if path.is_file()]
     assert all(path.suffix in (".json", ".safetensors", ".md") for path in files)

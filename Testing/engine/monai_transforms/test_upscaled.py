@@ -154,14 +154,14 @@ def test_what_the_file_knows_reaches_the_engine(make_phantom, tmp_path):
     for load in (LoadImage(VolumeReader, dtype=None), Compose([LoadImage(VolumeReader), Flip(0)])):
         image = Upscale(isotropic=True)(load(tmp_path / "scan.nrrd"))
         report = image.meta["super_resolution"]
-        assert "was trained on MR, and this is CT" in report and '"the file"' in report
+        assert "ct-through-plane" in report and '"the file"' in report
 
 
 def test_the_dicom_tags_of_monais_own_reader_reach_the_engine(phantom, image_from):
     image = image_from(phantom)
     image.meta.update({"0008|0060": "CT", "0018|0050": "2.5"})
     report = Upscale(isotropic=True)(image).meta["super_resolution"]
-    assert "was trained on MR, and this is CT" in report and '"the file"' in report
+    assert "ct-through-plane" in report and '"the file"' in report
     image.meta["0018|0050"] = "thick"
     assert '"the slice spacing"' in Upscale(isotropic=True)(image).meta["super_resolution"]
 

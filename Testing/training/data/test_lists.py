@@ -21,7 +21,9 @@ def test_a_list_adds_its_groups_and_volumes_to_those_of_the_list_that_it_extends
 def test_the_shipped_lists_name_scans_that_are_there_and_share_no_subject_between_sections(scans, repository):
     records = json.loads((scans / "manifest.json").read_text(encoding="utf-8"))
     subjects = {record["file"]: record["subject"] for record in records}
-    for name in ("datalist_mri.json", "datalist_mri_ct.json", "datalist_ct.json"):
+    names = [path.name for path in (repository / "Training" / "configs").glob("datalist_*.json")]
+    assert len(names) >= 5
+    for name in names:
         listing = read_data_list(repository / "Training" / "configs" / name)
         training, validation = (
             {subjects[f"train/{entry['image']}"] for entry in listing[section]}

@@ -263,3 +263,18 @@ def test_sample_images_show_interpolation_network_and_truth_in_the_range_of_the_
         assert torch.equal(image[..., :52], image[..., 52:104])
         truth = image[..., 104:]
         assert (truth.min(), truth.max()) == (0, 1)
+
+
+def test_a_network_that_sees_neighbours_starts_with_the_answers_of_one_that_does_not(tmp_path):
+    torch.manual_seed(0)
+    alone = {"factor": 8, "name": "ThroughPlaneNet", "arguments": {"width": 4, "blocks": 2}}
+    seeing = {**alone, "arguments": {**alone["arguments"], "neighbours": 2}}
+    network = build_network(alone)
+    torch.save({"architecture": alone, "average": network.state_dict()}, tmp_path / "alone.pt")
+    started = build_network(seeing, tmp_path / "alone.pt")
+    reformats = torch.rand(2, 5, 8, 20)
+    with torch.inference_mode():
+        expected = network(reformats[:, :1], 3.0, 0.8)
+        torch.testing.assert_close(started(reformats, 3.0, 0.8, noise=0.05, apart=1.0), expected)
+    with pytest.raises(ValueError, match="which is not"):
+        build_network({**seeing, "arguments": {"width": 8, "blocks": 2, "neighbours": 2}}, tmp_path / "alone.pt")

@@ -5,13 +5,67 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SuperResolutionLib.models.networks.through_plane import ThroughPlaneNet, cubic_rows, row_places
+from SuperResolutionLib.models.networks.through_plane import (
+    ThroughPlaneNet,
+    cubic_rows,
+    neighbour_offsets,
+    row_places,
+)
 
 
-def test_columns_beyond_the_halo_and_slices_beyond_the_slice_halo_change_nothing():
+@pytest.fixture
+def seeing():
+    """A network that sees two reformats on either side; each of its weights matters."""
     torch.manual_seed(0)
-    network = ThroughPlaneNet(width=8, blocks=1)
-    reformats = torch.rand(1, 1, 24, 60)
+    return ThroughPlaneNet(width=8, blocks=1, neighbours=2).eval().requires_grad_(False)
+
+
+def test_channels_are_the_reformat_itself_and_then_those_beside_it_nearest_first():
+    assert neighbour_offsets(0) == [0] and neighbour_offsets(2) == [0, -1, 1, -2, 2]
+
+
+def test_the_answer_depends_on_every_neighbour_on_the_noise_and_on_the_distance(seeing):
+    reformats = torch.rand(2, 5, 6, 20)
+    answer = seeing(reformats, 3.0, 1.0, noise=0.02, apart=1.0)
+    for channel in range(5):
+        other = reformats.clone()
+        other[:, channel] += 0.1
+        assert not torch.allclose(seeing(other, 3.0, 1.0, noise=0.02, apart=1.0), answer)
+    for told in ({"noise": 0.05, "apart": 1.0}, {"noise": 0.02, "apart": 2.0}):
+        assert not torch.allclose(seeing(reformats, 3.0, 1.0, **told), answer)
+
+
+def test_each_reformat_of_a_batch_can_be_told_its_own_noise_and_distance(seeing):
+    reformats = torch.rand(2, 5, 6, 20)
+    together = seeing(reformats, 3.0, 1.0, noise=torch.tensor([0.0, 0.05]), apart=torch.tensor([2.0, 1.0]))
+    for number, (noise, apart) in enumerate(((0.0, 2.0), (0.05, 1.0))):
+        alone = seeing(reformats[number : number + 1], 3.0, 1.0, noise=noise, apart=apart)
+        torch.testing.assert_close(together[number : number + 1], alone)
+
+
+def test_a_lone_reformat_is_its_own_neighbour_at_no_distance(seeing):
+    reformats = torch.rand(2, 1, 6, 20)
+    alone = seeing(reformats, 3.0, 1.0, noise=0.02, apart=1.0)
+    torch.testing.assert_close(alone, seeing(reformats.expand(-1, 5, -1, -1), 3.0, 1.0, noise=0.02, apart=0.0))
+
+
+def test_a_network_without_neighbours_answers_as_its_first_weights_learnt_to():
+    torch.manual_seed(0)
+    network = ThroughPlaneNet(width=8, blocks=2).eval().requires_grad_(False)
+    reformats = torch.rand(2, 1, 6, 20)
+    answer = network(reformats, 3.0, 0.8)
+    assert torch.equal(network(reformats, 3.0, 0.8, noise=0.05, apart=1.0), answer)
+    for block in network.body:  # only the first channel's scale and shift were ever used, and trained
+        for part in block.modulation.weight.chunk(2):
+            part[1:] += 1
+    assert torch.equal(network(reformats, 3.0, 0.8), answer)
+
+
+@pytest.mark.parametrize("neighbours", [0, 2])
+def test_columns_beyond_the_halo_and_slices_beyond_the_slice_halo_change_nothing(neighbours):
+    torch.manual_seed(0)
+    network = ThroughPlaneNet(width=8, blocks=1, neighbours=neighbours)
+    reformats = torch.rand(1, 1 + 2 * neighbours, 24, 60)
     far = reformats.clone()
     far[..., 30 + network.halo + 1 :] += 1
     far[:, :, 12 + network.slice_halo + 1 :] += 1

@@ -14,7 +14,9 @@ from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet
+from SuperResolutionLib.models.bundles import find_model
+from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet, neighbour_offsets
+from SuperResolutionLib.models.networks.through_plane import cubic_rows, row_places
 from SuperResolutionLib.upscaling import reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
 from SuperResolutionLib.upscaling.consistency import PROFILE
@@ -25,10 +27,11 @@ TINY = {"width": 8, "blocks": 1}
 HELD_BAND = 0.25  # of the model folders that write_bundle writes
 
 
-@pytest.fixture
-def untrained(write_bundle):
+@pytest.fixture(params=[0, 2], ids="{} neighbours".format)
+def untrained(request, write_bundle):
     """A model folder whose network was never trained: what it gives must be in the right place all the same."""
-    return str(write_bundle("tiny", 8, "ThroughPlaneNet", TINY, axes="through the slices"))
+    arguments = {**TINY, "neighbours": request.param} if request.param else TINY
+    return str(write_bundle("tiny", 8, "ThroughPlaneNet", arguments, axes="through the slices"))
 
 
 @pytest.fixture
@@ -259,16 +262,51 @@ def test_when_memory_runs_out_fewer_reformats_are_run_at_once(phantom, untrained
     assert any("fewer reformats" in warning for warning in result.report["warnings"])
 
 
-def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp):
+def test_reformats_see_those_beside_them_in_the_order_that_the_network_wants():
+    seen = []
+
+    class Watched(ThroughPlaneNet):
+        def forward(self, reformats, spacing, thickness, places, noise, apart):
+            seen.append((reformats.clone(), noise, apart))
+            return super().forward(reformats, spacing, thickness, places, noise, apart)
+
+    slices = np.random.default_rng(0).random((4, 5, 6), dtype=np.float32)
+    inference = reformats.ReformatInference(Watched(**TINY, neighbours=2), torch.device("cpu"), ensemble=True)
+    inference(slices, (6.0, 4.0), 1.0, row_places(4, 3.0), 0.03)
+    (along_w, noise, apart), (along_h, _, other_apart) = seen[0], seen[4]
+    assert noise == 0.03 and (apart, other_apart) == (pytest.approx(4 / 6), pytest.approx(6 / 4))
+    for batch, cuts in ((along_w, slices.swapaxes(0, 1)), (along_h, np.moveaxis(slices, 2, 0))):
+        last = len(cuts) - 1
+        for number in range(len(cuts)):
+            beside = [min(max(number + offset, 0), last) for offset in (0, -1, 1, -2, 2)]
+            np.testing.assert_array_equal(batch[number], cuts[beside])
+
+
+def test_the_only_row_of_a_plane_has_no_neighbours_and_the_network_is_told():
+    told = []
+
+    class Watched(ThroughPlaneNet):
+        def forward(self, *arguments):
+            told.append(arguments[-1])
+            return super().forward(*arguments)
+
+    inference = reformats.ReformatInference(Watched(**TINY, neighbours=2), torch.device("cpu"))
+    slices = np.random.default_rng(0).random((4, 1, 6), dtype=np.float32)
+    assert inference(slices, (3.0, 3.0), 1.0, row_places(4, 3.0))[0].shape == (12, 1, 6)
+    assert told == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("neighbours", [0, 2])
+def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp, neighbours):
     torch.manual_seed(0)
-    network = ThroughPlaneNet(**TINY).requires_grad_(False)
+    network = ThroughPlaneNet(**TINY, neighbours=neighbours).requires_grad_(False)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     slices = sharp.voxels[6:30] / 1000
     steps = []
 
     def run():
         return adapt(
-            network, slices, (4.0, 4.0), 1.0, torch.device("cpu"), lambda *s: steps.append(s), lambda: None, 40
+            network, slices, (4.0, 4.0), 1.0, 0.0, torch.device("cpu"), lambda *s: steps.append(s), lambda: None, 40
         )
 
     adapted = run()
@@ -301,9 +339,12 @@ def test_adapting_can_be_cancelled(phantom, untrained):
     assert steps[-1][2] == "Adapting to this scan" and len(steps) < 9
 
 
-def test_a_ct_is_upscaled_with_a_warning(make_phantom):
-    volume = make_phantom(air=-1000.0)
-    report = upscale(replace(volume, modality="CT"), UpscaleRequest(factor=(1, 1, 3))).report
+def test_a_ct_gets_its_own_network_and_that_for_mri_with_a_warning_only(make_phantom):
+    volume = replace(make_phantom(air=-1000.0), modality="CT")
+    report = upscale(volume, UpscaleRequest(factor=(1, 1, 3))).report
+    assert model_names(report) == "ct-through-plane"
+    assert not any("was trained on" in warning for warning in report["warnings"])
+    report = upscale(volume, UpscaleRequest(factor=(1, 1, 3), model="mri-through-plane")).report
     assert any("mri-through-plane was trained on MR" in warning for warning in report["warnings"])
 
 
@@ -318,3 +359,22 @@ def test_values_at_the_types_limits_do_not_wrap_through_the_slices(cubic, dtype,
     assert result.dtype == dtype
     assert result[:, 6:10, 6:10].min() > 0.9 * limits.max
     assert result[:, :2].max() < limits.min + 0.1 * (float(limits.max) - limits.min)
+
+
+def test_neighbours_out_of_place_do_not_smear(sharp):
+    network = find_model("ct-through-plane").load(0.0)
+    weights = slice_profile_weights(36, 4, 4, "boxcar").float()
+    organs = np.clip((sharp.voxels - 150) / 20, 0, 1) * 0.5 + 0.3  # with edges as sharp as those of CT
+    cuts = torch.from_numpy(organs).swapaxes(0, 1)[14:26]
+    coarse, beside = torch.einsum("sk,nkw->nsw", weights, cuts), torch.arange(2, 10)[:, None]
+    reformats = coarse[beside + torch.tensor(neighbour_offsets(2))]
+    moved = torch.cat([reformats[:, :1], reformats[:, 1:].roll(2, -1)], dim=1)
+
+    def error(images):
+        return float((network(images, 4.0, 1.0, noise=0.002, apart=1.0) - cuts[2:10, None]).square().mean())
+
+    interpolated = float(
+        (torch.einsum("rk,nkw->nrw", cubic_rows(9, row_places(9, 4.0)), coarse[2:10]) - cuts[2:10]).square().mean()
+    )
+    assert error(reformats) < 0.7 * interpolated
+    assert error(moved) < 1.15 * error(reformats)

@@ -71,13 +71,13 @@ class MakeNewSlices:
         levels, across = run.survey.stored, 2 - self.slice_axis
         scale, device = levels.scale, torch.device(run.device.name)
         network = self.model.load(self.detail)
-        bands = run.survey.slice_bands
+        bands, adapted = run.survey.slice_bands, False
         if self.adapt:
             scan = run.survey.seen
             stack = np.moveaxis(scan.voxels, across, 0)
             if bands is not None:
                 stack = bands.gains(Grid.of(scan)).levelled(stack)
-            network = adapt(
+            learnt = adapt(
                 network,
                 scale.normalise(stack),
                 self._slice_spacings(Grid.of(scan)),
@@ -87,6 +87,7 @@ class MakeNewSlices:
                 run.progress,
                 run.stop_if_cancelled,
             )
+            adapted, network = learnt is not network, learnt
         source = volume.cropped(*self.box)
         slice_spacing = source.spacing[self.slice_axis]
         thickness = self.thickness / slice_spacing
@@ -141,13 +142,18 @@ class MakeNewSlices:
             "slice_spacing_mm": round(slice_spacing, 6),
             "thickness_mm": round(self.thickness, 6),
             "thickness_from": self.thickness_from,
-            "adapted": self.adapt,
+            "adapted": adapted,
             "precision": str(inference.precision).replace("torch.", ""),
             "reformats": inference.reformats,
             "slice_bands": "none" if bands is None else "taken out" if self.level else "put back",
             "consistency": {"held": self.hold, "measured": "the acquired slices", **held.report(residual)},
         }
         warnings = list(inference.warnings)
+        if self.adapt and not adapted:
+            warnings.append(
+                "What the network learnt from the scan's slices made it no better on those that it had not learnt from,"
+                " so it ran as it was."
+            )
         if bands is not None:
             outcome = "it is taken out" if self.level else "the result keeps it; --level takes it out"
             warnings.append(f"{bands.sentence[:-1]}; {outcome}.")

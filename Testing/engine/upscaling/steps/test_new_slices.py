@@ -1,5 +1,6 @@
 """New slices: where they lie, that the acquired ones are kept, and what cannot go wrong on the way."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.bundles import find_model
 from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet, neighbour_offsets
 from SuperResolutionLib.models.networks.through_plane import cubic_rows, row_places
-from SuperResolutionLib.upscaling import reformats
+from SuperResolutionLib.upscaling import adaptation, reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
 from SuperResolutionLib.upscaling.consistency import PROFILE
 from SuperResolutionLib.upscaling.report import model_names
@@ -324,6 +325,18 @@ def test_adapting_learns_the_scan_and_leaves_the_model_as_it_was(sharp, neighbou
     again = run()
     for first, second in zip(adapted.parameters(), again.parameters()):
         torch.testing.assert_close(first, second)
+
+
+def test_a_network_that_learns_nothing_of_use_runs_as_it_was_and_that_is_said(phantom, untrained, monkeypatch):
+    monkeypatch.setattr(adaptation, "adapt", functools.partial(adaptation.adapt, steps=3))
+    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, output_type="float")
+    plain = upscale(phantom, request).volume.voxels
+    for rate, helps in ((1e-3, True), (10.0, False)):
+        monkeypatch.setattr(adaptation, "LEARNING_RATE", rate)
+        result = upscale(phantom, replace(request, adapt=True))
+        assert result.report["steps"][-1]["adapted"] is helps
+        assert any("ran as it was" in warning for warning in result.report["warnings"]) is not helps
+        assert np.array_equal(result.volume.voxels, plain) is not helps
 
 
 def test_detail_that_the_model_does_not_have_is_refused(phantom, untrained):

@@ -1,6 +1,6 @@
 """Grain: what the network smooths away of the measured noise, and how much of it comes back.
 
-A network takes noise down six to ten times, and the little that it leaves looks like what it was trained to draw:
+A network takes noise down several times, and the little that it leaves looks like what it was trained to draw:
 lines. On an edge nobody sees them; in flat tissue there is nothing else to see. There the scan's own noise, in which no
 direction stands out, hides them.
 """

@@ -25,7 +25,8 @@ CHECKED_EVERY = 5
 CHECKS = 6
 """Batches by which that is told."""
 BETTER = 0.95
-"""The share of the mean square error that may be left. Less gain on slices was none between them, as measured."""
+"""The copy is taken where it leaves less than this share of the mean square error: what gained less within the slices
+lost between them, or next to nothing was won (Documentation/new_slices.md)."""
 
 
 def adapt(

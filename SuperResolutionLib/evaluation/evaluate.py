@@ -72,7 +72,7 @@ def evaluate(
             degradation. None scores the interpolations alone.
         plane: the axes of the slices, such as "ik", or one such entry per file name; default, and for files without
             an entry: across the coarsest spacing (``slice_axis``).
-        most_slices: slices used of a scan, evenly spaced over those with content.
+        most_slices: slices used of a scan, the middle ones of those with content.
         seed: of the noise.
         progress: called as ``progress(done, total, message)`` before each method and at the end.
 

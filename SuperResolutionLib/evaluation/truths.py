@@ -31,7 +31,7 @@ CONTENT_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Truth:
-    """True slices of one scan: a volume of evenly spaced slices, and what they are degraded and scored with.
+    """True slices of one scan: a volume of successive slices, and what they are degraded and scored with.
 
     ``across`` is the axis (0, 1, 2 for i, j, k) across the slices, ``scale`` the robust range of the *whole* scan, and
     ``zero`` the intensity of no signal: 0, or the lowest one of a scan with negative voxels.
@@ -63,10 +63,11 @@ class Truth:
 
 
 def choose_slices(volume: Volume, factor: int, plane: str | None = None, most: int = 24) -> Truth:
-    """Return up to ``most`` evenly spaced slices with content, cropped to multiples of ``factor``, where they lie.
+    """Return up to ``most`` successive slices with content, cropped to multiples of ``factor``, where they lie.
 
-    A slice has content if its voxels vary at least a quarter as much as those of the most varied slice. The plane is
-    two axes, such as "ij", or None for the one across the coarsest spacing.
+    They are those in the middle, and none is left out: a network may look at the slices beside each. A slice has
+    content if its voxels vary at least a quarter as much as those of the most varied slice. The plane is two axes, such
+    as "ij", or None for the one across the coarsest spacing.
 
     Raises:
         InputError: an unknown plane, or a volume that is too small, constant or not finite.
@@ -84,14 +85,12 @@ def choose_slices(volume: Volume, factor: int, plane: str | None = None, most: i
     variation = np.moveaxis(volume.voxels, 2 - across, 0).std(axis=(1, 2), dtype=np.float64)
     content = np.flatnonzero(variation > CONTENT_SHARE * variation.max())
     first, last = int(content[0]), int(content[-1]) + 1
-    step = max(1, round((last - first) / most))
-    count = min(most, -(-(last - first) // step))
-    first += (last - first - (count - 1) * step - 1) // 2
+    count = min(most, last - first)
+    first += (last - first - count) // 2
     box = [slice(0, size // factor * factor) for size in volume.dimensions]
-    box[across] = slice(first, first + (count - 1) * step + 1, step)
+    box[across] = slice(first, first + count)
     matrix = volume.ijk_to_ras.copy()
     matrix[:3, 3] += first * matrix[:3, across]
-    matrix[:3, across] *= step
     chosen = Volume(volume.voxels[tuple(reversed(box))], matrix, volume.modality)
     return Truth(chosen, across, factor, scale, min(0.0, float(volume.voxels.min())))
 

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.models.networks import NETWORKS, CompactNet
+from SuperResolutionLib.models.networks import NETWORKS, CompactNet, with_told
 from Training.data.batches import GrowingPatches, NumberedBatches
 from Training.data.phases import Phases
 from Training.data.slice_pairs import ValidationSlices
@@ -278,3 +278,17 @@ def test_a_network_that_sees_neighbours_starts_with_the_answers_of_one_that_does
         torch.testing.assert_close(started(reformats, 3.0, 0.8, noise=0.05, apart=1.0), expected)
     with pytest.raises(ValueError, match="which is not"):
         build_network({**seeing, "arguments": {"width": 8, "blocks": 2, "neighbours": 2}}, tmp_path / "alone.pt")
+
+
+@pytest.mark.parametrize("name", ["CompactNet", "RRDBNet"])
+def test_a_slice_plane_network_that_sees_neighbours_starts_with_those_answers_too(tmp_path, name):
+    torch.manual_seed(0)
+    arguments = {"width": 4, "blocks": 1} if name == "CompactNet" else {"width": 4, "growth": 4, "output": "residual"}
+    alone = {"factor": 2, "name": name, "arguments": arguments}
+    seeing = {**alone, "arguments": {**arguments, "neighbours": 2}}
+    network = build_network(alone)
+    torch.save({"architecture": alone, "average": network.state_dict()}, tmp_path / "alone.pt")
+    started = build_network(seeing, tmp_path / "alone.pt")
+    slices = with_told(torch.rand(2, 5, 8, 20), 0.03, 1.0)
+    with torch.inference_mode():
+        torch.testing.assert_close(started(slices), network(slices[:, :1]))

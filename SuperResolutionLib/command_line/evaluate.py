@@ -35,7 +35,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         metavar="[NAME=]AXES",
         help="the sharp plane of all volumes, or of the file NAME, such as ik; the slice plane by default",
     )
-    parser.add_argument("--slices", type=int, default=24, metavar="N", help="successive slices of a volume (24)")
+    parser.add_argument("--slices", type=int, default=24, metavar="N", help="slices a volume (24)")
     parser.add_argument("--out", metavar="DIR", help="write table.md, records.json and figure.png here")
     add_engine(parser)
     parser.set_defaults(run=run)

@@ -20,7 +20,7 @@ from Training.runs.checkpoints import build_network, read_checkpoint, read_start
 from Training.runs.log import tensorboard_writer
 from Training.runs.stage1 import FidelityUpdate
 from Training.runs.steps import WeightAverage, descend
-from Training.runs.validation import sample_images, validate
+from Training.runs.validation import coherence, sample_images, validate
 
 CPU = torch.device("cpu")
 DEGRADATIONS = {"area", "bicubic", "kspace", "kspace + 2 % noise", "kspace + 5 % noise"}
@@ -49,6 +49,8 @@ def test_a_run_logs_losses_gains_and_the_time_left(fidelity_run):
     assert [record["iteration"] for record in log] == [4, 8, 12]
     for record in log:
         assert math.isfinite(record["loss"]) and set(record["gain_db"]) == DEGRADATIONS
+        assert set(record["coherence"]) == {name for name in DEGRADATIONS if "noise" in name}
+        assert all(0 < value < 1 for value in record["coherence"].values())
     assert log[0]["l1"] == pytest.approx(log[0]["loss"]) and "mse" not in log[0]
     assert 10 * log[2]["mse"] == pytest.approx(log[2]["loss"]) and "l1" not in log[2]
     assert log[2]["seconds_left"] == 0
@@ -252,6 +254,20 @@ def test_cubic_interpolation_gains_nothing_over_itself(data, cubic_network):
     unseen = ValidationSlices(data, data / "datalist.json", 2, slices=2)
     gains = validate(cubic_network, unseen, CPU)
     assert gains == pytest.approx(dict.fromkeys(DEGRADATIONS, 0.0), abs=1e-6)
+
+
+def test_lines_in_flat_tissue_are_coherent_and_grain_is_not():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.zeros(2, 1, 96, 96)
+    truth[..., 12:-12, 12:-12] = 1.0
+    grain = 0.05 * torch.randn(truth.shape, generator=generator)
+    lines = 0.05 * torch.sin(torch.arange(96.0) / 2).expand_as(truth)
+    found = []
+    for added in (grain, lines):
+        pairs = [{"name": "2 % noise", "image": truth + added, "label": truth}, {"name": "area", "image": truth}]
+        found.append(coherence(torch.nn.Identity(), pairs, CPU))
+    assert set(found[0]) == {"2 % noise"}
+    assert found[0]["2 % noise"] < 0.3 and found[1]["2 % noise"] > 0.8
 
 
 def test_sample_images_show_interpolation_network_and_truth_in_the_range_of_the_truth(data, cubic_network):

@@ -63,11 +63,13 @@ class RefineSlicePlane:
         from ..consistency import HeldBand
         from ..grain import Grain
         from ..inference import SliceInference
+        from ..shown_slices import ShownSlices, distance_in_pixels
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
+        network = self.model.load(self.detail)
         inference = SliceInference(
-            self.model.load(self.detail),
+            network,
             device,
             fastest_precision(device),
             ensemble=self.ensemble,
@@ -78,20 +80,28 @@ class RefineSlicePlane:
         output = FineSlices(Grid.of(computed), self, levels.scale, run.survey.magnitude)
         held, grain = HeldBand(self.model.held_band, levels.noise), Grain(self.grain)
         squared_deviation = 0.0
-        slices = np.moveaxis(computed.voxels, 2 - self.slice_axis, 0)
+        first, last = (corner[self.slice_axis] for corner in self.computed)
+        shown = ShownSlices(
+            np.moveaxis(self._whole_stack(volume).voxels, 2 - self.slice_axis, 0),
+            levels.scale,
+            network.neighbours,
+            levels.noise,
+            distance_in_pixels(volume.spacing, self.slice_axis),
+        )
         batch = 1 if run.device.name == "cpu" else 8
-        run.progress(0, len(slices), "Upscaling")
-        for start in range(0, len(slices), batch):
+        run.progress(0, last - first, "Upscaling")
+        for start in range(first, last, batch):
             run.stop_if_cancelled()
-            measured = torch.from_numpy(levels.scale.normalise(slices[start : start + batch]))[:, None]
-            fine, spread = inference(measured)
+            seen = shown(start, min(start + batch, last))
+            measured = seen[:, :1]
+            fine, spread = inference(seen)
             if self.hold:
                 fine = held.project(fine, measured, self.model.factor)
             fine = grain.added(fine, measured, self.model.factor)
             deviation = held.deviation(fine, measured, self.model.factor)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
-            output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
-            run.progress(start + len(measured), len(slices), "Upscaling")
+            output.put(start - first, fine[:, 0].numpy(), spread[:, 0].numpy())
+            run.progress(start - first + len(measured), last - first, "Upscaling")
         fine_volume, uncertainty = output.volumes(volume.modality)
         part = {
             "kind": "slice plane",
@@ -100,16 +110,23 @@ class RefineSlicePlane:
             "detail": self.detail,
             "factors_ijk": list(self.factors),
             "precision": str(inference.precision).replace("torch.", ""),
-            "slices": len(slices),
+            "slices": last - first,
             "tiles": inference.tiles,
             "grain": grain.sentence,
             "consistency": {
                 "held": self.hold,
                 "measured": "the acquired band" if self.from_band else "the stored image",
-                **held.report((squared_deviation / len(slices)) ** 0.5),
+                **held.report((squared_deviation / (last - first)) ** 0.5),
             },
         }
         return StepResult(fine_volume, part, str(inference.device), inference.warnings, uncertainty)
+
+    def _whole_stack(self, volume: Volume) -> Volume:
+        """Return what is computed of the slices, and the same of all others."""
+        first, last = self.computed
+        return volume.cropped(
+            with_along(first, self.slice_axis, 0), with_along(last, self.slice_axis, volume.dimensions[self.slice_axis])
+        )
 
 
 class FineSlices:

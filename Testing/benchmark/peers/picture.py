@@ -1,0 +1,58 @@
+"""The picture of a comparison: a part of one slice of some scans, by each method, and as it truly is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from SuperResolutionLib.evaluation.panels import PANEL_INCHES, TEXT, new_figure, save_figure, show_slice
+from SuperResolutionLib.evaluation.slice_view import SliceView
+from SuperResolutionLib.evaluation.truths import Truth
+from SuperResolutionLib.evaluation.zoom import detailed_box
+from SuperResolutionLib.geometry.volume import Volume
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scan: its truth, the coarse scored slices, each method's fine ones ``(N, H, W)`` and what is said of it."""
+
+    name: str
+    truth: Truth
+    coarse: Volume
+    results: dict[str, np.ndarray]
+    captions: dict[str, str]
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Draw as a PNG, a row a scan: a part of the middle scored slice as acquired, by each method, and the truth's.
+
+    Raises:
+        InputError: ``path`` cannot be written.
+    """
+    methods = list(rows[0].results)
+    panel = 0.62 * PANEL_INCHES
+    figure = new_figure((len(methods) + 2) * panel, len(rows) * (panel + 0.3) + 0.3)
+    panels = figure.subplots(len(rows), len(methods) + 2, squeeze=False)
+    for column, title in zip(panels[0], ("As acquired, enlarged", *methods, "Truth")):
+        column.set_title(title, color=TEXT, fontsize=10)
+    for row, drawn in zip(rows, panels):
+        truth = row.truth.volume
+        view = SliceView(truth, row.truth.across)
+        middle = truth.dimensions[row.truth.across] // 2
+        window, size = (row.truth.scale.low, row.truth.scale.high), view.size(truth)
+        true = view.image(truth, middle)
+        fine = [_volume_of(row.results[method], row.truth) for method in methods]
+        images = [view.image(row.coarse, middle), *(view.image(volume, middle) for volume in fine), true]
+        box = detailed_box(true, size, window, view.pixel(row.coarse))
+        for axes, image, method in zip(drawn, images, (None, *methods, None)):
+            show_slice(axes, image, size, window, box)
+            axes.set_xlabel(row.captions.get(method, ""), color=TEXT, fontsize=9)
+        drawn[0].set_ylabel(row.name, color=TEXT, fontsize=9)
+    save_figure(figure, path)
+
+
+def _volume_of(slices: np.ndarray, truth: Truth) -> Volume:
+    return Volume(np.moveaxis(slices, 0, 2 - truth.across), truth.volume.ijk_to_ras)

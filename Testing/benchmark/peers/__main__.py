@@ -1,11 +1,11 @@
 """Score what a user would take instead, beside ours: sharp scans made four times coarser in the plane, and back.
 
-    python -m Testing.benchmark.peers SCAN[=AXES]... [--slices N] [--pictured N] [--out DIR]
+    python -m Testing.benchmark.peers SCAN... [--plane NAME=AXES] [--slices N] [--pictured NAME] [--out DIR]
 
-AXES are those of the sharp plane, such as ik; by default of the slices. Peers are downloaded on the first run, 180 MB,
-and kept below the system's temporary folder (TMPDIR says where that is); ``pip install ".[peers]"`` brings those of pip
-beforehand. All runs on one thread of the CPU. Prints the table, and writes it as table.md, every measurement as
-records.json, and the first scans as figure.png.
+AXES are those of the sharp plane of the file NAME, such as ik; by default those of the slices. Peers are downloaded on
+the first run, 180 MB, and kept below the system's temporary folder (TMPDIR says where that is); ``pip install
+".[peers]"`` brings those of pip beforehand. All runs on one thread of the CPU. Prints the table, and writes it as
+table.md, every measurement as records.json, and the scans that are pictured as figure.png.
 
 Peers take 8-bit pictures of the slices (``methods.in_eight_bits``), ours is the whole program. PSNR, SSIM and GMS are
 over the foreground, as those of ``superresolution evaluate``; edges: ``edge_strength``, 1 is as steep as the truth.
@@ -82,26 +82,33 @@ def compare(path: Path, axes: str | None, most_slices: int, methods: Mapping[str
 def main() -> None:
     """Parse the command line, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scans", nargs="+", metavar="SCAN[=AXES]")
+    parser.add_argument("scans", nargs="+", type=Path, metavar="SCAN")
+    parser.add_argument(
+        "--plane", action="append", default=[], metavar="NAME=AXES", help="where not that of the slices"
+    )
     parser.add_argument("--slices", type=int, default=4, metavar="N", help="slices scored of a scan, evenly spaced (4)")
-    parser.add_argument("--pictured", type=int, default=3, metavar="N", help="how many scans are drawn (3)")
+    parser.add_argument(
+        "--pictured", action="append", metavar="NAME", help="a file that is drawn; by default the first"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR")
     options = parser.parse_args()
     torch.set_num_threads(1)
     methods = all_methods(cache_folder())
+    planes = dict(plane.split("=") for plane in options.plane)
+    pictured = options.pictured or [options.scans[0].name]
     records, rows = [], []
     for scan in options.scans:
-        path, _, axes = scan.partition("=")
-        of_scan, row = compare(Path(path), axes or None, options.slices, methods)
+        of_scan, row = compare(scan, planes.get(scan.name), options.slices, methods)
         records += of_scan
-        rows.append(row)
+        if scan.name in pictured:
+            rows.append(row)
     table = markdown_table(records, METHOD_LABELS["bspline"])
     print(table)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "table.md").write_text(table + "\n", encoding="utf-8")
         (options.out / "records.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-        draw(rows[: options.pictured], options.out / "figure.png")
+        draw(rows, options.out / "figure.png")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from SuperResolutionLib.evaluation.panels import PANEL_INCHES, TEXT, new_figure, save_figure, show_slice
 from SuperResolutionLib.evaluation.slice_view import SliceView
 from SuperResolutionLib.evaluation.truths import Truth
-from SuperResolutionLib.evaluation.zoom import detailed_box
+from SuperResolutionLib.evaluation.zoom import Box, detailed_box
 from SuperResolutionLib.geometry.volume import Volume
 
 
@@ -42,16 +42,27 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         truth = row.truth.volume
         view = SliceView(truth, row.truth.across)
         middle = truth.dimensions[row.truth.across] // 2
-        window, size = (row.truth.scale.low, row.truth.scale.high), view.size(truth)
+        size = view.size(truth)
         true = view.image(truth, middle)
         fine = [_volume_of(row.results[method], row.truth) for method in methods]
         images = [view.image(row.coarse, middle), *(view.image(volume, middle) for volume in fine), true]
-        box = detailed_box(true, size, window, view.pixel(row.coarse))
+        box = detailed_box(true, size, (row.truth.scale.low, row.truth.scale.high), view.pixel(row.coarse))
+        window = _window(true, size, box)
         for axes, image, method in zip(drawn, images, (None, *methods, None)):
             show_slice(axes, image, size, window, box)
             axes.set_xlabel(row.captions.get(method, ""), color=TEXT, fontsize=9)
         drawn[0].set_ylabel(row.name, color=TEXT, fontsize=9)
     save_figure(figure, path)
+
+
+def _window(image: np.ndarray, size: tuple[float, float], box: Box) -> tuple[float, float]:
+    """Return the grey range of the part of ``image`` in ``box``: fat elsewhere would leave it dark."""
+    left, right, top, bottom = box
+    (width, height), (rows, columns) = size, image.shape
+    first, last = round(top / height * rows), round(bottom / height * rows)
+    part = image[first:last, round(left / width * columns) : round(right / width * columns)]
+    low, high = np.percentile(part, (1, 99.5))
+    return float(low), float(high)
 
 
 def _volume_of(slices: np.ndarray, truth: Truth) -> Volume:

@@ -62,7 +62,7 @@ def export_bundle(
     shape = ["rows", "*"] if through else [f"{factor}*n", f"{factor}*n"]
     before = _weights_of(folder)
     (folder / "configs").mkdir(parents=True, exist_ok=True)
-    weights = {"fidelity": _write_weights(state, folder, "fidelity")}
+    weights = {"fidelity": _write_weights(state["average"], folder, "fidelity")}
     if before.get("fidelity") == weights["fidelity"]:
         weights = {**before, **weights}
     else:
@@ -124,13 +124,18 @@ def add_perceptual(checkpoint: os.PathLike | str, folder: Path, training: str) -
         ValueError: they are not those of the folder's network.
     """
     state = read_checkpoint(checkpoint)
-    metadata = _read_metadata(folder)
-    block = metadata["super_resolution"]
+    block = _read_metadata(folder)["super_resolution"]
     architecture = {"factor": block["factor"], **block["network"]}
     if state["architecture"] != architecture:
         raise ValueError(f"{checkpoint} holds {state['architecture']}, and {folder} is of {architecture}")
-    entry = _write_weights(state, folder, "perceptual")
-    block["weights"]["perceptual"] = {**entry, "training": training, "iterations": state["iteration"]}
+    write_perceptual(state["average"], folder, training, state["iteration"])
+
+
+def write_perceptual(weights: dict[str, torch.Tensor], folder: Path, training: str, iterations: int) -> None:
+    """Write ``weights`` as the perceptual ones of the model folder ``folder``, and what its metadata say of them."""
+    metadata = _read_metadata(folder)
+    entry = _write_weights(weights, folder, "perceptual")
+    metadata["super_resolution"]["weights"]["perceptual"] = {**entry, "training": training, "iterations": iterations}
     _write_metadata(folder, metadata)
 
 
@@ -144,9 +149,9 @@ def model_of(checkpoint_or_model: str) -> str:
     return str(folder)
 
 
-def _write_weights(state: dict, folder: Path, kind: str) -> dict[str, str]:
-    """Write the averaged weights and return their entry in the metadata."""
-    content = safetensors.torch.save({key: value.half().contiguous() for key, value in state["average"].items()})
+def _write_weights(weights: dict[str, torch.Tensor], folder: Path, kind: str) -> dict[str, str]:
+    """Write the weights and return their entry in the metadata."""
+    content = safetensors.torch.save({key: value.half().contiguous() for key, value in weights.items()})
     file = f"models/{kind}.safetensors"
     (folder / "models").mkdir(parents=True, exist_ok=True)
     (folder / file).write_bytes(content)

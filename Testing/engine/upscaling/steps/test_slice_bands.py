@@ -49,10 +49,10 @@ def test_bands_are_no_stronger_than_they_were_and_level_takes_them_out(even, sha
     assert bands(levelled, expected) < 0.1 * share
 
 
-def test_a_network_that_sees_the_bands_would_make_them_stronger(even, monkeypatch):
+def test_bands_that_are_not_found_are_made_no_stronger(even, monkeypatch):
     expected = upscale(even, THIN).volume
     monkeypatch.setattr(survey_file, "find_slice_bands", lambda *stack: None)
-    assert bands(upscale(banded(even, 0.15), THIN).volume, expected) > 0.2
+    assert abs(bands(upscale(banded(even, 0.15), THIN).volume, expected)) < 0.15
 
 
 def test_each_acquired_slice_keeps_its_own_brightness(even):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -10,6 +9,7 @@ import torch
 
 from ..models.devices import is_out_of_memory
 from ..models.networks.network import Network
+from ..models.precision import PreparedNetwork, Show
 
 SMALLEST_TILE = 64
 
@@ -20,7 +20,7 @@ class SliceInference:
 
     Args:
         network: maps ``(N, 1, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
-        device: where to run. precision: float32, or a half type for the convolutions.
+        device: where to run. precision, show, otherwise: as of ``PreparedNetwork``.
         tile: largest side of a tile in coarse pixels, its halo not counted.
         ensemble: average the eight flips and quarter turns, which also gives their standard deviation.
         empty: the value of voxels outside the patient where it is exactly constant, else None. Rows and columns that
@@ -28,27 +28,25 @@ class SliceInference:
         on_tile: called after each tile; may raise to stop.
 
     Attributes:
-        tiles: tiles run so far. warnings: what memory forced it to change, in words.
+        prepared: the network as it runs. tiles: tiles run so far.
+        warnings: what memory forced it to change, in words.
     """
 
     network: Network
     device: torch.device
-    precision: torch.dtype = torch.float32
+    precision: str = "float32"
     tile: int = 256
     ensemble: bool = False
     empty: float | None = None
     on_tile: Callable[[], None] = lambda: None
+    show: Show | None = None
+    otherwise: str = "float32"
     tiles: int = 0
     warnings: list[str] = field(default_factory=list)
     _empty_answers: dict[torch.Size, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._place(self.device, self.precision)
-
-    def _place(self, device: torch.device, precision: torch.dtype) -> None:
-        self.device, self.precision = device, precision
-        # PyTorch's own types leave memory_format out.
-        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.prepared = PreparedNetwork(self.network, self.device, self.precision, self.show, self.otherwise)
 
     @torch.inference_mode()
     def __call__(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,7 +115,8 @@ class SliceInference:
             self.warnings.append(f"Memory ran out on {self.device}; tiles were made smaller ({self.tile} voxels).")
         elif self.device.type != "cpu":
             self.warnings.append(f"Memory ran out on {self.device} even with small tiles; the CPU went on.")
-            self._place(torch.device("cpu"), torch.float32)
+            self.device = torch.device("cpu")
+            self.prepared = PreparedNetwork(self.network, self.device)
         else:
             raise error
 
@@ -169,8 +168,4 @@ class SliceInference:
         return mean.cpu(), (squares / 8 - mean**2).clamp(min=0).sqrt().cpu()
 
     def _answer(self, tile: torch.Tensor) -> torch.Tensor:
-        tile = tile.contiguous(memory_format=torch.channels_last)
-        if self.precision == torch.float32:
-            return self._placed(tile)
-        with torch.autocast(self.device.type, self.precision):
-            return self._placed(tile).float()
+        return self.prepared(tile.contiguous(memory_format=torch.channels_last))

@@ -63,13 +63,20 @@ class RefineSlicePlane:
         from ..consistency import HeldBand
         from ..grain import Grain
         from ..inference import SliceInference
+        from ..samples import sample_places
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
+        network = self.model.load(self.detail)
+        choice = fastest_precision(network, device)
+        whole = np.moveaxis(volume.voxels, 2 - self.slice_axis, 0)
+        patches = np.stack([levels.scale.normalise(whole[place]) for place in sample_places(whole)])[:, None]
         inference = SliceInference(
-            self.model.load(self.detail),
+            network,
             device,
-            fastest_precision(device),
+            choice.precision,
+            show=lambda call: call(torch.from_numpy(patches)),
+            otherwise=choice.otherwise,
             ensemble=self.ensemble,
             empty=levels.empty,
             on_tile=run.stop_if_cancelled,
@@ -99,7 +106,8 @@ class RefineSlicePlane:
             "model_sha256": self.model.digest(self.detail),
             "detail": self.detail,
             "factors_ijk": list(self.factors),
-            "precision": str(inference.precision).replace("torch.", ""),
+            "precision": inference.prepared.precision,
+            "precision_because": inference.prepared.reason or choice.because,
             "slices": len(slices),
             "tiles": inference.tiles,
             "grain": grain.sentence,

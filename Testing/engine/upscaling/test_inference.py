@@ -199,7 +199,7 @@ def test_a_gpu_that_is_too_small_for_any_tile_hands_over_to_the_cpu(monkeypatch)
             return super().forward(torch.zeros(x.shape) if x.device.type == "meta" else x)
 
     slices = torch.rand(1, 1, 100, 90)
-    inference = SliceInference(SmallGpu(0), torch.device("meta"), precision=torch.float32)
+    inference = SliceInference(SmallGpu(0), torch.device("meta"), precision="float32")
     image, _ = inference(slices)
     torch.testing.assert_close(image, SmallDevice(9999)(slices))
     assert inference.device == CPU
@@ -230,13 +230,13 @@ def test_the_caller_can_stop_after_any_tile():
 def test_the_network_that_was_given_is_not_changed():
     network = lively(CompactNet(2, 4, 1))
     before = copy.deepcopy(network.state_dict())
-    SliceInference(network, CPU, torch.bfloat16)(torch.rand(1, 1, 12, 12))
+    SliceInference(network, CPU, "bfloat16")(torch.rand(1, 1, 12, 12))
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 def test_half_precision_on_the_cpu_is_close_to_float32():
     network = CompactNet(2, 16, 2).eval()
     slices = torch.rand(1, 1, 40, 40)
-    exact, half = (SliceInference(network, CPU, precision)(slices)[0] for precision in (torch.float32, torch.bfloat16))
+    exact, half = (SliceInference(network, CPU, precision)(slices)[0] for precision in ("float32", "bfloat16"))
     assert half.dtype == torch.float32
     assert (half - exact).abs().max() < 0.02

@@ -6,6 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 LAST = 255
@@ -18,16 +19,12 @@ def shared_zero(ranges: Sequence[tuple[float, float]]) -> tuple[int, list[float]
         ranges: lowest and highest value of each image. All steps of the image that suffers most from sharing are as
             fine as they can be.
     """
-    ranges = [(min(lowest, 0.0), max(highest, 1e-6)) for lowest, highest in ranges]
-
-    def steps(zero: int) -> list[float]:
-        return [max(highest / (LAST - zero), -lowest / max(zero, 1e-9)) for lowest, highest in ranges]
-
-    def coarsest(zero: int) -> float:
-        return max(step / (highest - lowest) for step, (lowest, highest) in zip(steps(zero), ranges))
-
-    zero = min(range(LAST), key=coarsest)
-    return zero, steps(zero)
+    lowest, highest = (np.array(ends, float)[:, None] for ends in zip(*ranges))
+    lowest, highest = np.minimum(lowest, 0), np.maximum(highest, 1e-6)
+    zeros = np.arange(LAST)
+    steps = np.maximum(highest / (LAST - zeros), -lowest / np.maximum(zeros, 1e-9))
+    zero = int((steps / (highest - lowest)).max(axis=0).argmin())
+    return zero, steps[:, zero].tolist()
 
 
 def in_steps(values: torch.Tensor, step: float, zero: int) -> torch.Tensor:

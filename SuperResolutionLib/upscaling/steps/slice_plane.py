@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from ...geometry.resampling import line_resamplers, resampled_lines
 from ...geometry.volume import Volume
 from ...models.bundles import Model
 from ..run import Run, StepResult
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..consistency import HeldBand
+    from ..grain import Grain
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,7 @@ class RefineSlicePlane:
             run.stop_if_cancelled()
             measured = torch.from_numpy(levels.scale.normalise(slices[start : start + batch]))[:, None]
             fine, spread = inference(measured)
-            if self.hold:
-                fine = held.project(fine, measured, self.model.factor)
-            fine = grain.added(fine, measured, self.model.factor)
-            deviation = held.deviation(fine, measured, self.model.factor)
+            fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
             output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
             run.progress(start + len(measured), len(slices), "Upscaling")
@@ -119,6 +123,26 @@ class RefineSlicePlane:
         }
         return StepResult(fine_volume, part, str(inference.device), inference.warnings, uncertainty)
 
+    def _agreeing(
+        self, fine: torch.Tensor, measured: torch.Tensor, held: HeldBand, grain: Grain
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``fine`` with the band and the grain of ``measured``, and by how much it still misses the band.
+
+        All of it is linear, so that the fine slices are averaged and added to once.
+        """
+        from ...acquisition.operators import area_average
+        from ..consistency import upsampled, upsampled_and_averaged
+
+        factor = self.model.factor
+        averaged = area_average(fine, factor)
+        added = held.correction(averaged, measured, factor) if self.hold else measured.new_zeros(measured.shape)
+        if grain.share != 0:
+            added = added + grain.missing(averaged + upsampled_and_averaged(added, factor), measured)
+        if added.any():
+            fine = upsampled(added, factor).add_(fine)
+            averaged = averaged + upsampled_and_averaged(added, factor)
+        return fine, held.missed(averaged, measured)
+
 
 class FineSlices:
     """Collects fine slices on the output grid, in the output's units and type.
@@ -141,6 +165,8 @@ class FineSlices:
         shape = list(reversed(self.target.dimensions))
         shape[self.across] = fine.dimensions[step.slice_axis]
         self.type = self.final_type if slices_stay else np.dtype(np.float32)
+        # float32 tells any two neighbours of 16 bits apart.
+        self.exact_type = np.float32 if self.type.itemsize <= 2 or self.type == np.float32 else np.float64
         try:
             self.voxels = np.empty(shape, self.type)
             self.spread = np.empty(shape, np.float32) if step.spread else None
@@ -155,7 +181,10 @@ class FineSlices:
     def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
         """Take the fine slices ``(N, H, W)`` from number ``first`` on, and the ensemble's SD; both normalised."""
         chosen = slice(first, first + len(fine))
-        self.slices[chosen] = self._in_type(self.scale.denormalise(self._in_plane(fine)), self.type)
+        values = self._in_plane(fine).astype(self.exact_type)
+        values *= self.scale.span
+        values += self.scale.low
+        self.slices[chosen] = self._in_type(values, self.type)
         if self.spread_slices is not None:
             self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
 

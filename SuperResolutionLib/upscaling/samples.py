@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SIDE = 64
+SIDE = 48
 """Pixels of a patch."""
 MOST_SLICES = 32
 """Of so many slices, evenly apart, patches are taken."""

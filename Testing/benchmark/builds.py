@@ -61,7 +61,7 @@ class Build:
     def do(self, arguments: list[str]) -> Taken:
         """Run the program with ``arguments``. Raises RuntimeError where it fails."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps([*arguments, "--device", "cpu"]) + "\n")
+        self._process.stdin.write(json.dumps([*arguments, "--device", "cpu", "--progress", "none"]) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         if answer["code"]:

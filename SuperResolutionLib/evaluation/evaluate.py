@@ -72,7 +72,7 @@ def evaluate(
             degradation. None scores the interpolations alone.
         plane: the axes of the slices, such as "ik", or one such entry per file name; default, and for files without
             an entry: across the coarsest spacing (``slice_axis``).
-        most_slices: slices used of a scan, evenly spaced over those with content.
+        most_slices: slices scored of a scan, evenly spaced over those with content. ``ours`` gets those between, too.
         seed: of the noise.
         progress: called as ``progress(done, total, message)`` before each method and at the end.
 
@@ -97,12 +97,13 @@ def evaluate(
         mask = foreground(sharp.scale.normalise(sharp.slices_of(sharp.volume)))
         for degradation in degradations:
             truth = truth_for(sharp, degradation)
-            coarse = degrade(truth, degradation, seed)
+            stack = degrade(truth, degradation, seed)
+            coarse = truth.chosen(stack)
             results, scores = {}, {}
             for method in methods:
                 progress(len(records), total, f"{name}, {degradation}: {METHOD_LABELS[method]}")
                 began = time.monotonic()
-                results[method] = upscaled(truth, coarse, degradation, method, mask, ours)
+                results[method] = upscaled(truth, stack, degradation, method, mask, ours)
                 seconds = time.monotonic() - began
                 scores[method] = score(
                     truth.slices_of(results[method]),
@@ -163,7 +164,7 @@ def _example(
     return Example(
         name,
         degradation,
-        replace(truth, volume=cut(truth.volume)),
+        replace(truth, stack=cut(truth.volume), step=1),
         cut(coarse),
         {method: cut(result) for method, result in results.items()},
         {method: values["psnr_foreground"] for method, values in scores.items()},

@@ -28,12 +28,12 @@ Upscaler = Callable[[Volume, tuple[int, int, int]], Volume]
 
 
 def upscaled(
-    truth: Truth, coarse: Volume, degradation: str, method: str, mask: np.ndarray, ours: Upscaler | None
+    truth: Truth, stack: Volume, degradation: str, method: str, mask: np.ndarray, ours: Upscaler | None
 ) -> Volume:
-    """Return ``coarse`` upscaled to the grid of the truth, in the scan's scalar type.
+    """Return the scored slices of the coarse ``stack`` upscaled to the grid of the truth, in the scan's scalar type.
 
     Args:
-        degradation: how ``coarse`` was made; only back-projection is told.
+        degradation: how ``stack`` was made; only back-projection is told.
         method: of ``METHOD_LABELS``.
         mask: the foreground of the true slices, over which the best Gaussian is chosen.
         ours: the method "ours", see ``evaluate``.
@@ -41,6 +41,7 @@ def upscaled(
     Raises:
         ValueError: ``ours`` did not return the grid of the truth, or is None where it is to run.
     """
+    coarse = truth.chosen(stack)
     if method in INTERPOLATORS:
         result = interpolate(coarse, truth.factors, method)
     elif method == "back-projection":
@@ -48,7 +49,7 @@ def upscaled(
     elif method == "gaussian":
         result = _best_gaussian(truth, coarse, mask)
     elif ours is not None:
-        result = ours(coarse, truth.factors)
+        result = truth.chosen(ours(stack, truth.factors))
     else:
         raise ValueError(f"the method {method} was not given")
     matrix = truth.volume.ijk_to_ras

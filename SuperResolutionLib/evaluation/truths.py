@@ -7,6 +7,7 @@ scalar type as a scanner would.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Callable
 
 import numpy as np
@@ -31,17 +32,32 @@ CONTENT_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Truth:
-    """True slices of one scan: a volume of evenly spaced slices, and what they are degraded and scored with.
+    """True slices of one scan: evenly spaced ones, those between them, and what they are degraded and scored with.
 
-    ``across`` is the axis (0, 1, 2 for i, j, k) across the slices, ``scale`` the robust range of the *whole* scan, and
+    Only every ``step``-th slice of ``stack`` is scored, but a method may look at the slices beside each. ``across`` is
+    the axis (0, 1, 2 for i, j, k) across the slices, ``scale`` the robust range of the *whole* scan, and
     ``zero`` the intensity of no signal: 0, or the lowest one of a scan with negative voxels.
     """
 
-    volume: Volume
+    stack: Volume
+    step: int
     across: int
     factor: int
     scale: IntensityScale
     zero: float
+
+    @cached_property
+    def volume(self) -> Volume:
+        """The slices that are scored."""
+        return self.chosen(self.stack)
+
+    def chosen(self, stack: Volume) -> Volume:
+        """Return, of ``stack`` or of what was made of it, the slices that are scored."""
+        picked = [slice(None)] * 3
+        picked[2 - self.across] = slice(None, None, self.step)
+        matrix = stack.ijk_to_ras.copy()
+        matrix[:3, self.across] *= self.step
+        return Volume(stack.voxels[tuple(picked)], matrix, stack.modality)
 
     @property
     def factors(self) -> tuple[int, int, int]:
@@ -59,7 +75,7 @@ class Truth:
 
     def stored(self, voxels: np.ndarray) -> np.ndarray:
         """Return ``voxels`` in the scan's scalar type, and not below 0 where the scan is not: what a file can hold."""
-        return as_scalar_type(np.maximum(voxels, 0) if self.zero == 0 else voxels, self.volume.voxels.dtype)
+        return as_scalar_type(np.maximum(voxels, 0) if self.zero == 0 else voxels, self.stack.voxels.dtype)
 
 
 def choose_slices(volume: Volume, factor: int, plane: str | None = None, most: int = 24) -> Truth:
@@ -88,12 +104,11 @@ def choose_slices(volume: Volume, factor: int, plane: str | None = None, most: i
     count = min(most, -(-(last - first) // step))
     first += (last - first - (count - 1) * step - 1) // 2
     box = [slice(0, size // factor * factor) for size in volume.dimensions]
-    box[across] = slice(first, first + (count - 1) * step + 1, step)
+    box[across] = slice(first, first + (count - 1) * step + 1)
     matrix = volume.ijk_to_ras.copy()
     matrix[:3, 3] += first * matrix[:3, across]
-    matrix[:3, across] *= step
-    chosen = Volume(volume.voxels[tuple(reversed(box))], matrix, volume.modality)
-    return Truth(chosen, across, factor, scale, min(0.0, float(volume.voxels.min())))
+    stack = Volume(volume.voxels[tuple(reversed(box))], matrix, volume.modality)
+    return Truth(stack, step, across, factor, scale, min(0.0, float(volume.voxels.min())))
 
 
 def _axis_across(plane: str) -> int:
@@ -109,23 +124,23 @@ def truth_for(sharp: Truth, degradation: str) -> Truth:
     if degradation not in SOFTENINGS:
         return sharp
     sigma = SOFTENINGS[degradation] / FWHM_OF_UNIT_GAUSSIAN
-    soft = blurred(sharp.volume.voxels.astype(np.float32), sharp.across, sigma)
-    return replace(sharp, volume=replace(sharp.volume, voxels=sharp.stored(soft)))
+    soft = blurred(sharp.stack.voxels.astype(np.float32), sharp.across, sigma)
+    return replace(sharp, stack=replace(sharp.stack, voxels=sharp.stored(soft)))
 
 
 def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
-    """Return the coarse volume that a scanner would have stored: on the coarse grid, in the scan's scalar type.
+    """Return the coarse stack that a scanner would have stored: on the coarse grid, in the scan's scalar type.
 
     ``truth`` is what ``truth_for`` returns for ``degradation``.
     """
-    slices = torch.from_numpy(truth.slices_of(truth.volume).astype(np.float32) - np.float32(truth.zero))[:, None]
+    slices = torch.from_numpy(truth.slices_of(truth.stack).astype(np.float32) - np.float32(truth.zero))[:, None]
     coarse = operator_of(degradation)(slices, truth.factor)
     if degradation in NOISES:
         generator = torch.Generator().manual_seed(seed)
         coarse = add_rician_noise(coarse, NOISES[degradation] * truth.scale.span, generator)
     stored = truth.stored(coarse[:, 0].numpy() + truth.zero)
-    matrix = refined_matrix(truth.volume.ijk_to_ras, ijk(1 / factor for factor in truth.factors))
-    return Volume(np.moveaxis(stored, 0, 2 - truth.across), matrix, truth.volume.modality)
+    matrix = refined_matrix(truth.stack.ijk_to_ras, ijk(1 / factor for factor in truth.factors))
+    return Volume(np.moveaxis(stored, 0, 2 - truth.across), matrix, truth.stack.modality)
 
 
 def operator_of(degradation: str) -> Callable[[torch.Tensor, int], torch.Tensor]:

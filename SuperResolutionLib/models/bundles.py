@@ -223,10 +223,17 @@ def find_model(name: str | Model, bundles: Path = BUNDLES) -> Model:
     raise InputError(f"There is no model {name}; choose one of {names}, or give a model folder.")
 
 
-def choose_model(factor: float, quality: str, models: list[Model] | None = None) -> Model:
+def choose_model(
+    factor: float,
+    quality: str,
+    models: list[Model] | None = None,
+    modality: str | None = None,
+    with_detail: bool = False,
+) -> Model:
     """Return the installed model for a factor of the slice plane.
 
-    That is the compact one for ``"fast"``, else the RRDB where there is one.
+    That is one of a DICOM modality, else one for MRI; of these the compact one for ``"fast"``, else the RRDB where
+    there is one. Where detail is asked for, models that have none are left out as long as another has some.
 
     Raises:
         InputError: an unknown quality, or a factor that no installed model has.
@@ -243,7 +250,17 @@ def choose_model(factor: float, quality: str, models: list[Model] | None = None)
             " or give a target spacing."
         )
     wanted = "fast" if quality == "fast" else "standard"
-    return min(suited, key=lambda model: (model.quality != wanted, model.name))
+
+    def unfitness(model: Model) -> tuple:
+        lacks_detail = with_detail and not model.has_detail
+        return lacks_detail, *_foreignness(model, modality), model.quality != wanted, model.name
+
+    return min(suited, key=unfitness)
+
+
+def _foreignness(model: Model, modality: str | None) -> tuple[bool, bool]:
+    """Return what sorts models of a modality first, then those for MRI."""
+    return model.modality != modality, model.modality != "MR"
 
 
 def through_slices_model(modality: str | None = None, models: list[Model] | None = None) -> Model:
@@ -255,7 +272,7 @@ def through_slices_model(modality: str | None = None, models: list[Model] | None
     models = installed_models() if models is None else models
     model = min(
         (model for model in models if model.through_slices),
-        key=lambda model: (model.modality != modality, model.modality != "MR"),
+        key=lambda model: _foreignness(model, modality),
         default=None,
     )
     if model is None:

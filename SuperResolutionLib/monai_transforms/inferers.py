@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from monai.data import MetaTensor, decollate_batch, get_track_meta
 from monai.data.utils import collate_meta_tensor
@@ -14,13 +16,18 @@ from monai.inferers import Inferer
 from monai.utils import convert_to_tensor
 from monai.utils.enums import MetaKeys
 
+from ..acquisition.noise import noise_level
 from ..errors import InputError
+from ..geometry.intensity import IntensityScale
 from ..models.bundles import find_model
 from ..models.networks import Network
 from ..upscaling.inference import SliceInference
 from ..upscaling.request import UpscaleRequest
+from ..upscaling.shown_slices import ShownSlices, distance_in_pixels
 from .meta_tensors import SCAN
 from .upscaled import upscale_image
+
+FAR = math.inf
 
 
 class SlicePlaneInferer(Inferer):
@@ -28,7 +35,8 @@ class SlicePlaneInferer(Inferer):
 
     The result equals the network's answer to whole slices (unlike ``SlidingWindowInferer``'s, which blends). Rows and
     columns that only hold what the corners hold are not computed, and when memory runs out tiles get smaller, then the
-    CPU goes on; a warning says so. Nothing is normalised: the network sees the input as it is.
+    CPU goes on; a warning says so. Nothing is normalised: the network sees the input as it is. One that sees neighbours
+    is shown those along ``D`` of a MetaTensor, whose affine says how far they are, and told the noise that is measured.
 
     Args:
         tile: largest side of a tile in coarse pixels, its halo not counted.
@@ -53,7 +61,8 @@ class SlicePlaneInferer(Inferer):
 
         Args:
             inputs: ``(B, 1, H, W)`` or ``(B, 1, H, W, D)``; slices follow one another along ``D``.
-            network: maps ``(N, 1, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
+            network: maps ``(N, C, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor``, ``halo`` and
+                ``neighbours``.
 
         Raises:
             InputError: the input has other axes or several channels.
@@ -67,17 +76,21 @@ class SlicePlaneInferer(Inferer):
         size = [factor * inputs.shape[2], factor * inputs.shape[3], *inputs.shape[4:]]
         fine = torch.empty(len(inputs), 1, *size)
         if inputs.ndim == 4:
-            self._run(plain, network, fine, device)
+            for image, target in zip(plain, fine):
+                self._run(image, network, target[:, None], device, FAR)
         else:
-            for stack, target in zip(plain, fine):
-                self._run(stack.permute(3, 0, 1, 2), network, target.permute(3, 0, 1, 2), device)
+            apart = _distances(inputs)
+            for stack, target, distance in zip(plain, fine, apart):
+                self._run(stack[0].permute(2, 0, 1), network, target.permute(3, 0, 1, 2), device, distance)
         fine = fine.to(inputs.device)
         if not isinstance(inputs, MetaTensor) or not get_track_meta():
             return fine
         return _on_finer_grid(fine, inputs, factor)
 
-    def _run(self, slices: torch.Tensor, network: Network, target: torch.Tensor, device: torch.device) -> None:
-        """Write the answers to ``(N, 1, H, W)`` slices into ``target``."""
+    def _run(
+        self, slices: torch.Tensor, network: Network, target: torch.Tensor, device: torch.device, apart: float
+    ) -> None:
+        """Write the answers to ``(N, H, W)`` slices that lie ``apart`` pixels into ``target`` ``(N, 1, H, W)``."""
         corners = slices[..., [0, 0, -1, -1], [0, -1, 0, -1]]
         empty = float(corners.flatten()[0])
         inference = SliceInference(
@@ -88,11 +101,22 @@ class SlicePlaneInferer(Inferer):
             self.ensemble,
             empty if bool((corners == empty).all()) else None,
         )
+        stack = slices.numpy()
+        shown = ShownSlices(stack, IntensityScale(0.0, 1.0), network.neighbours, noise_level(stack), apart)
         at_once = 1 if device.type == "cpu" else 8
         for start in range(0, len(slices), at_once):
-            target[start : start + at_once] = inference(slices[start : start + at_once])[0]
+            target[start : start + at_once] = inference(shown(start, min(start + at_once, len(slices))))[0]
         for warning in inference.warnings:
             warnings.warn(warning, stacklevel=3)
+
+
+def _distances(inputs: torch.Tensor) -> list[float]:
+    """Return how far the slices of each volume ``(B, 1, H, W, D)`` lie apart, in pixels; far where nothing says so."""
+    if not isinstance(inputs, MetaTensor) or not get_track_meta():
+        return [FAR] * len(inputs)
+    affines = np.broadcast_to(np.asarray(inputs.affine), (len(inputs), *inputs.affine.shape[-2:]))
+    spacings = np.linalg.norm(affines[:, :3, :3], axis=1)
+    return [distance_in_pixels((down, across, slices), 2) for down, across, slices in spacings.tolist()]
 
 
 def _on_finer_grid(fine: torch.Tensor, inputs: MetaTensor, factor: int) -> MetaTensor:

@@ -8,6 +8,7 @@ from typing import Callable
 import torch
 
 from ..models.devices import is_out_of_memory
+from ..models.networks.neighbours import shown_images
 from ..models.networks.network import Network
 from ..models.precision import PreparedNetwork, Show
 
@@ -19,7 +20,7 @@ class SliceInference:
     """Runs a network on slices, equal to running it on each whole slice.
 
     Args:
-        network: maps ``(N, 1, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
+        network: maps ``(N, C, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
         device: where to run. precision, show, otherwise: as of ``PreparedNetwork``.
         tile: largest side of a tile in coarse pixels, its halo not counted.
         ensemble: average the eight flips and quarter turns, which also gives their standard deviation.
@@ -53,16 +54,19 @@ class SliceInference:
         """Return the upscaled slices and the ensemble's standard deviation (zeros without an ensemble).
 
         Args:
-            slices: ``(N, 1, H, W)`` float32 on the CPU, normalised.
+            slices: ``(N, C, H, W)`` float32 on the CPU, normalised; see ``networks.with_told``, whose constant
+                channels are the same in every call.
 
         Returns:
             Two ``(N, 1, factor * H, factor * W)`` float32 tensors on the CPU.
         """
         if self.empty is None:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
-        filled = (slices != self.empty).any(dim=0)[0]
+        images = slices[:, : shown_images(slices.shape[1])]
+        filled = (images != self.empty).any(dim=0).any(dim=0)
         rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
-        answer = self._answer_to_empty(self.empty, slices.shape[-2:])
+        told = slices[:1, images.shape[1] :, :1, :1]
+        answer = self._answer_to_empty(self.empty, told, slices.shape[-2:], images.shape[1])
         image, spread = (part.expand(len(slices), -1, -1, -1) for part in answer)
         image, spread = image.clone(), spread.clone() if self.ensemble else spread
         if len(rows):
@@ -76,12 +80,15 @@ class SliceInference:
                 target[..., factor * top : factor * bottom, factor * left : factor * right] = source
         return image, spread
 
-    def _answer_to_empty(self, empty: float, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
+    def _answer_to_empty(
+        self, empty: float, told: torch.Tensor, shape: torch.Size, images: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the answer to a slice of ``empty`` alone: a border as wide as the halo around one repeated voxel."""
         if shape not in self._empty_answers:
             halo, factor = self.network.halo, self.network.factor
             small = [min(size, 2 * halo + 1) for size in shape]
-            answer = self._box(torch.full((1, 1, *small), empty), 0, small[0], 0, small[1])
+            shown = torch.cat([torch.full((1, images, *small), empty), told.expand(-1, -1, *small)], dim=1)
+            answer = self._box(shown, 0, small[0], 0, small[1])
             rows, columns = (
                 torch.cat(
                     [torch.arange(halo), torch.full((size - 2 * halo,), halo), torch.arange(halo + 1, 2 * halo + 1)]

@@ -112,7 +112,7 @@ def _for_factor(survey: Survey, request: UpscaleRequest, named: Model | None) ->
             f"A factor of {_by_x(factors)} cannot be served; choose a whole number up to {MOST_IN_PLANE} for the slice"
             " plane, or give a target spacing."
         )
-    plane = _plane_model(named, in_plane, request) if in_plane > 1 else None
+    plane = _plane_model(named, in_plane, survey.modality, request) if in_plane > 1 else None
     if plane is not None and named is plane and plane.factor < in_plane:
         raise InputError(f"The model {plane.name} upscales x{plane.factor}, not x{in_plane:g}; choose another model.")
     i, j, k = (int(value) for value in factors)
@@ -146,7 +146,7 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
             " coarser spacing."
         )
     if in_plane > (EVENED_OUT if request.isotropic else 1.001):
-        plane = _plane_model(named, in_plane, request)
+        plane = _plane_model(named, in_plane, survey.modality, request)
         if named is plane and plane.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {plane.name} can do; choose a coarser spacing.")
     through = _through_model(named, survey.modality) if needed[across] > 1.001 else None
@@ -156,12 +156,13 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
     return Wish(plane, through, spacing=(i, j, k))
 
 
-def _plane_model(named: Model | None, needed: float, request: UpscaleRequest) -> Model:
+def _plane_model(named: Model | None, needed: float, modality: str | None, request: UpscaleRequest) -> Model:
     """Return the named model, or the one of the smallest factor that is at least ``needed``, or of the largest."""
     if named is not None and not named.through_slices:
         return named
     factors = sorted({model.factor for model in installed_models() if not model.through_slices})
-    return choose_model(next((f for f in factors if f >= needed - 1e-3), factors[-1]), request.quality)
+    factor = next((f for f in factors if f >= needed - 1e-3), factors[-1])
+    return choose_model(factor, request.quality, modality=modality, with_detail=bool(request.detail))
 
 
 def _through_model(named: Model | None, modality: str | None) -> Model:
@@ -217,7 +218,7 @@ def _plane_from_band(survey: Survey, wish: Wish, plane: Model, request: UpscaleR
     band, in_plane = survey.band, [axis for axis in range(3) if axis != survey.slice_axis]
     spacing = wish.spacing or [old / factor for old, factor in zip(band.spacing, wish.factors)]
     needed = max(band.acquired_spacing[axis] / spacing[axis] for axis in in_plane)
-    suited = _plane_model(None, needed, request)
+    suited = _plane_model(None, needed, survey.modality, request)
     # A detail that was chosen with the asked-for model in mind must be one that the other can show.
     return suited if suited.has_detail or not request.detail else plane
 

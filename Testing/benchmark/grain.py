@@ -56,10 +56,10 @@ def scores(path: Path, factor: int, degradation: str, quality: str, slices: int)
     found = {}
     for grain in GRAINS:
         request = UpscaleRequest(factor=truth.factors, quality=quality, grain=grain, as_stored=True)
-        result = truth.slices_of(upscale(coarse, request).volume).astype(np.float32)
+        result = truth.slices_of(truth.chosen(upscale(coarse, request).volume)).astype(np.float32)
         values = score(result, truth.slices_of(truth.volume), truth.scale.span, mask, factor, truth.scale.low)
         again = area_average(torch.from_numpy(result)[:, None], factor)[:, 0].numpy()
-        residual = np.sqrt(np.mean((again - truth.slices_of(coarse)) ** 2)) / truth.scale.span
+        residual = np.sqrt(np.mean((again - truth.slices_of(truth.chosen(coarse))) ** 2)) / truth.scale.span
         found[_name(grain)] = (values["psnr_foreground"], values["ssim_foreground"], 100 * residual)
     return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection
 
+from Training.degradation.grain import coloured, seen_share
 from Training.degradation.presets import RandSliceTransform, filtered, frequencies
 
 
@@ -66,10 +68,11 @@ class RandQuantumNoised(RandSliceTransform):
     patient's skin are not modelled, nor is the part that sampling folds back (Kijewski and Judy 1987).
 
     Args:
-        keys: coarse slices or patches ``(1, H, W)``.
+        keys: coarse slices or patches ``(C, H, W)``; every channel has noise of its own.
         sigma: lowest and highest SD, in the image's units.
         f50: lowest and highest frequency at which the kernel's MTF (Gaussian) is 0.5, in cycles per coarse voxel.
         prob: the chance that there is noise.
+        told: the key under which the SD is handed on that a survey of the scan finds; 0 where there is no noise.
     """
 
     def __init__(
@@ -79,18 +82,24 @@ class RandQuantumNoised(RandSliceTransform):
         f50: tuple[float, float] = (0.25, 0.6),
         prob: float = 0.1,
         allow_missing_keys: bool = False,
+        told: str = "noise",
     ):
         super().__init__(keys, prob, allow_missing_keys)
-        self.sigma, self.f50 = sigma, f50
+        self.sigma, self.f50, self.told = sigma, f50, told
 
     def randomize(self, data: None = None) -> None:
         """Draw whether there is noise, how much, and of which grain."""
         super().randomize(None)
         self._sigma, self._f50 = self.R.uniform(*self.sigma), self.R.uniform(*self.f50)
+        self._seen = 0.0
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
         frequency = torch.hypot(*frequencies(tuple(image.shape[-2:])))
         amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
-        amplitude = amplitude * (self._sigma / amplitude.square().mean().sqrt())
+        self._seen = self._sigma * seen_share(amplitude)
         white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
-        return image + torch.fft.ifft2(torch.fft.fft2(white) * amplitude).real.to(image)
+        return image + (self._sigma * coloured(white, amplitude)).to(image)
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        result = super().__call__(data)
+        return {**result, self.told: torch.tensor(self._seen)}

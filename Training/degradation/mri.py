@@ -1,20 +1,21 @@
 """What an MRI scanner does to k-space: windows, partial Fourier, and zero-filled interpolation.
 
 The transforms that come before ``Decimated(operator="kspace")`` weight the k-space that it keeps and hand on a complex
-slice: a scanner, too, takes the magnitude last. Bias field, contrast and Rician noise are MONAI's own
-``RandBiasFieldd``, ``RandAdjustContrastd`` and ``RandRicianNoised``.
+slice: a scanner, too, takes the magnitude last. Bias field and contrast are MONAI's own ``RandBiasFieldd`` and
+``RandAdjustContrastd``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection
 
 from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
-from Training.degradation.presets import RandSliceTransform
+from Training.degradation.grain import coloured, low_pass, seen_share
+from Training.degradation.presets import RandSliceTransform, frequencies
 
 
 def tukey_window(radius: torch.Tensor, strength: float) -> torch.Tensor:
@@ -167,3 +168,68 @@ class RandZeroFilld(RandSliceTransform):
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
         size = tuple(math.ceil(share * side) for share, side in zip(self._acquired, image.shape[-2:]))
         return zero_fill_to(kspace_crop_to(image, size), tuple(image.shape[-2:]))
+
+
+class RandScannerNoised(RandSliceTransform):
+    """Rician noise of the grain, and of the unevenness, that a scanner leaves (Gudbjartsson and Patz 1995).
+
+    White in half of the cases, else coloured as an interpolated scan has it: k-space is zero beyond a smaller matrix
+    (a half of these cases), on one side (partial Fourier, a quarter), or tapered (a quarter). In half of all cases the
+    SD changes over the image by up to a half, as the coils' sensitivities and parallel imaging have it (Pruessmann et
+    al. 1999, "SENSE: sensitivity encoding for fast MRI").
+
+    Args:
+        keys: coarse magnitude patches ``(C, H, W)`` in signal units; every channel has noise of its own.
+        sigma: lowest and highest SD of the noise in each of the two parts of the complex signal.
+        prob: the chance that there is noise.
+        told: the key under which the SD is handed on that a survey of the scan finds; 0 where there is no noise.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        sigma: tuple[float, float] = (0.0, 0.06),
+        prob: float = 0.1,
+        allow_missing_keys: bool = False,
+        told: str = "noise",
+    ):
+        super().__init__(keys, prob, allow_missing_keys)
+        self.sigma, self.told = sigma, told
+
+    def randomize(self, data: None = None) -> None:
+        """Draw whether there is noise, and how much."""
+        super().randomize(None)
+        self._sigma, self._seen = self.R.uniform(*self.sigma), 0.0
+
+    def transformed(self, image: torch.Tensor) -> torch.Tensor:
+        size = tuple(image.shape[-2:])
+        amplitude = self._amplitude(size)
+        # Where there is air, the magnitude's SD is two thirds of sigma, and the quietest blocks are what is measured.
+        self._seen = self._sigma * seen_share(amplitude) * self.R.uniform(0.5, 0.95)
+        white = torch.from_numpy(self.R.standard_normal((*image.shape, 2)))
+        noise = coloured(torch.view_as_complex(white), amplitude)
+        return (image + self._sigma * self._unevenness(size) * noise).abs().to(image)
+
+    def _amplitude(self, size: tuple[int, int]) -> torch.Tensor:
+        down, along = frequencies(size)
+        grain = self.R.choice(4, p=(0.5, 0.25, 0.125, 0.125))
+        if grain == 0:
+            return torch.ones(size)
+        if grain == 1:
+            return low_pass(down, self.R) * low_pass(along, self.R)
+        if grain == 2:
+            axis = (down, along)[self.R.randint(2)]
+            return (axis <= self.R.uniform(0.25, 0.375)).expand(size).float()
+        strength = self.R.uniform(0.5, 1.0)
+        return hamming_window(2 * down.abs(), strength) * hamming_window(2 * along.abs(), strength)
+
+    def _unevenness(self, size: tuple[int, int]) -> torch.Tensor:
+        if self.R.randint(2):
+            return torch.ones(size)
+        rises = self.R.uniform(-0.25, 0.25, size=2)
+        down, along = (rise * torch.linspace(-1, 1, side) for rise, side in zip(rises, size))
+        return 1 + down[:, None] + along
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        result = super().__call__(data)
+        return {**result, self.told: torch.tensor(self._seen)}

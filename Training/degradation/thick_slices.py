@@ -13,6 +13,7 @@ import torch
 
 from SuperResolutionLib.models.networks import neighbour_offsets
 from Training.degradation.ct import gaussian_mtf
+from Training.degradation.grain import coloured, low_pass, seen_share
 from Training.degradation.presets import frequencies
 
 ACROSS = 16
@@ -47,17 +48,17 @@ class ThickSliceNoise:
         if self.kind == "ct":
             frequency = torch.hypot(down, along)
             amplitude = frequency.sqrt() * gaussian_mtf(frequency, random.uniform(0.25, 0.6))
-            noise = _coloured(white[0], amplitude)[:, beside].swapaxes(0, 1)
-            return thick + sigma * noise, sigma * _seen(amplitude) * random.uniform(0.7, 1.0)
+            noise = coloured(white[0], amplitude)[:, beside].swapaxes(0, 1)
+            return thick + sigma * noise, sigma * seen_share(amplitude) * random.uniform(0.7, 1.0)
         amplitude = torch.ones(ACROSS, columns)
         if random.integers(2):
-            amplitude = _low_pass(down, random) * _low_pass(along, random)
-            white = torch.stack([_coloured(part, amplitude) for part in white])
+            amplitude = low_pass(down, random) * low_pass(along, random)
+            white = torch.stack([coloured(part, amplitude) for part in white])
             if not random.integers(4):
-                white = _filtered_along(white, _low_pass(torch.fft.fftfreq(slices), random))
+                white = _filtered_along(white, low_pass(torch.fft.fftfreq(slices), random))
         real, imaginary = white[:, :, beside].swapaxes(1, 2) * sigma * self._unevenness(columns, random)
         # Where there is air, the magnitude's SD is two thirds of sigma, and the quietest blocks are what is measured.
-        return torch.hypot(thick + real, imaginary), sigma * _seen(amplitude) * random.uniform(0.5, 0.9)
+        return torch.hypot(thick + real, imaginary), sigma * seen_share(amplitude) * random.uniform(0.5, 0.9)
 
     def _unevenness(self, columns: int, random: np.random.Generator) -> torch.Tensor:
         rise = random.uniform(-0.5, 0.5) if random.integers(2) else 0.0
@@ -74,31 +75,18 @@ def uneven_gains(thick: torch.Tensor, random: np.random.Generator) -> torch.Tens
     return thick * torch.from_numpy(gains).to(thick)[:, None]
 
 
-def misplaced(thick: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    """Return ``thick`` with each reformat beside the first moved by up to two columns, and brighter or darker."""
-    columns, last = torch.arange(thick.shape[-1]), thick.shape[-1] - 1
-    moved = [part[:, (columns + int(random.integers(-2, 3))).clamp(0, last)] for part in thick[1:]]
-    return torch.stack([thick[0], *(random.uniform(0.5, 1.5) * part for part in moved)])
-
-
-def _low_pass(frequency: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
-    return (frequency.abs() <= random.uniform(0.5, 0.95) / 2).float()
-
-
-def _coloured(white: torch.Tensor, amplitude: torch.Tensor) -> torch.Tensor:
-    """Return white noise ``(..., H, W)`` filtered by ``amplitude``, of SD 1."""
-    return torch.fft.ifft2(torch.fft.fft2(white) * (amplitude / amplitude.square().mean().sqrt())).real
+def misplaced(images: torch.Tensor, random: np.random.Generator, axes: tuple[int, ...] = (-1,)) -> torch.Tensor:
+    """Return ``images`` with each beside the first moved along ``axes`` by up to two pixels, and brighter or darker."""
+    moved = []
+    for image in images[1:]:
+        for axis in axes:
+            places = torch.arange(image.shape[axis]) + int(random.integers(-2, 3))
+            image = image.index_select(axis, places.clamp(0, image.shape[axis] - 1))
+        moved.append(image)
+    return torch.stack([images[0], *(random.uniform(0.5, 1.5) * image for image in moved)])
 
 
 def _filtered_along(noise: torch.Tensor, amplitude: torch.Tensor) -> torch.Tensor:
     """Return ``noise`` ``(2, K, M, W)`` filtered along ``K``, of its SD."""
     amplitude = (amplitude / amplitude.square().mean().sqrt())[:, None, None]
     return torch.fft.ifft(torch.fft.fft(noise, dim=1) * amplitude, dim=1).real
-
-
-def _seen(amplitude: torch.Tensor) -> float:
-    """Return the SD of the diagonal Haar detail of noise of SD 1 that has this spectrum, which is 1 if it is white."""
-    down, along = frequencies(tuple(amplitude.shape))
-    detail = (1 - torch.cos(2 * torch.pi * down)) * (1 - torch.cos(2 * torch.pi * along))
-    power = amplitude.square()
-    return float(((power * detail).mean() / power.mean()).sqrt())

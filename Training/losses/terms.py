@@ -54,7 +54,7 @@ class ImageTerms:
 
         Args:
             names: may name other terms, too, which are left out.
-            image, truth: ``(N, 1, factor * h, factor * w)``. coarse: the network's input, ``(N, 1, h, w)``.
+            image, truth: ``(N, 1, factor * h, factor * w)``. coarse: the network's input, ``(N, C, h, w)``.
             seen: what "steepness" and "perceptual" compare in place of ``image`` and ``truth``; see
                 ``critic_view.CriticView``.
 
@@ -64,7 +64,7 @@ class ImageTerms:
         found = {}
         for name in names:
             if name == "consistency":
-                found[name] = self.consistency(image, coarse, self.factor)
+                found[name] = self.consistency(image, coarse[:, :1], self.factor)
             elif name == "steepness":
                 found[name] = steepness_distance(*(seen or (image, truth)))
             elif name == "perceptual":

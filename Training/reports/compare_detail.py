@@ -64,11 +64,11 @@ def compare_detail(
             truth = truth_for(sharp, degradation)
             true = _normalised(truth, truth.volume.voxels)
             coarse = degrade(truth, degradation)
-            stored = torch.from_numpy(_normalised(truth, coarse.voxels))[:, None]
+            stored = torch.from_numpy(_normalised(truth, truth.chosen(coarse).voxels))[:, None]
             images = {"bicubic": cubic(stored, torch.from_numpy(true)[:, None])[:, 0].numpy()}
             for detail in details:
                 request = UpscaleRequest(model=model, detail=detail, factor=truth.factors, output_type="float")
-                images[f"detail {detail:g}"] = _normalised(truth, upscale(coarse, request).volume.voxels)
+                images[f"detail {detail:g}"] = _normalised(truth, truth.chosen(upscale(coarse, request).volume).voxels)
             images["truth"] = true
             for method, image in images.items():
                 scores = _scores(image, true, mask, factor, features)

@@ -15,7 +15,7 @@ from ignite.engine import Engine, Events
 from ignite.engine.events import CallableEventWithFilter
 
 from SuperResolutionLib.models.bundles import read_model
-from SuperResolutionLib.models.networks import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS, Network
 from Training.data.batches import NumberedBatches
 
 
@@ -49,7 +49,7 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     """Return a network, with the weights of ``start``, a checkpoint or a model folder, where there is one.
 
     From a start of another factor it takes the weights that do not depend on the factor, as Lim et al. 2017, EDSR, do.
-    A network through the slices that sees neighbours can start from one that does not.
+    A network that sees neighbours can start from one that does not.
 
     Raises:
         ValueError: the start is of another architecture.
@@ -59,7 +59,7 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     if start:
         state = read_start(start)
         if architecture["arguments"].get("neighbours") and "neighbours" not in state["architecture"]["arguments"]:
-            state = _that_sees_neighbours(state, architecture["arguments"]["neighbours"])
+            state = _that_sees_neighbours(state, network)
         if {**state["architecture"], "factor": architecture["factor"]} != dict(architecture):
             raise ValueError(f"{start} holds {state['architecture']}, which is not {dict(architecture)}")
         weights = network.state_dict()
@@ -68,15 +68,16 @@ def build_network(architecture: Mapping, start: os.PathLike | str | None = None)
     return network
 
 
-def _that_sees_neighbours(state: dict, neighbours: int) -> dict:
-    """Return the state of a ``ThroughPlaneNet`` that sees no neighbours as that of one with the same answers that does.
+def _that_sees_neighbours(state: dict, network: Network) -> dict:
+    """Return the state of a network that sees no neighbours as that of ``network`` with the same answers, which does.
 
-    What is new to it begins at zero; the one scale and shift that all channels of a block had become each channel's.
+    What is new to it begins at zero; in a ``ThroughPlaneNet`` the one scale and shift that all channels of a block had
+    become each channel's.
     """
     architecture = state["architecture"]
-    weights = dict(state["average"])
-    for name, inputs in (("head.weight", 1 + 2 * neighbours), ("condition.0.weight", 4)):
-        lacking = inputs - weights[name].shape[1]
+    weights, wanted = dict(state["average"]), network.state_dict()
+    for name in {"head.weight", "condition.0.weight"} & weights.keys():
+        lacking = wanted[name].shape[1] - weights[name].shape[1]
         weights[name] = torch.cat(
             [weights[name], torch.zeros_like(weights[name][:, :1]).repeat_interleave(lacking, 1)], 1
         )
@@ -84,7 +85,7 @@ def _that_sees_neighbours(state: dict, neighbours: int) -> dict:
         scale, shift = weights[name].chunk(2)
         weights[name] = torch.cat([part[:1].expand_as(part) for part in (scale, shift)])
     return {
-        "architecture": {**architecture, "arguments": {**architecture["arguments"], "neighbours": neighbours}},
+        "architecture": {**architecture, "arguments": {**architecture["arguments"], "neighbours": network.neighbours}},
         "average": weights,
     }
 

@@ -32,11 +32,8 @@ def tensorboard_writer(out: os.PathLike | str) -> SummaryWriter | None:
 class Validation(Protocol):
     """What a run looks at on unseen volumes."""
 
-    name: str
-    """Of the numbers, with their unit, such as "gain_db"."""
-
-    def numbers(self, device: torch.device) -> dict[str, float]:
-        """Return what the network reaches, by degradation or task."""
+    def measures(self, device: torch.device) -> dict[str, dict[str, float]]:
+        """Return what the network reaches by degradation or task, for each measure, such as "gain_db"."""
 
     def images(self, device: torch.device) -> dict[str, torch.Tensor]:
         """Return sample images ``(1, H, W)`` in [0, 1] by their titles."""
@@ -45,9 +42,9 @@ class Validation(Protocol):
 class RunLog:
     """An ignite handler that validates, and writes what the run has reached.
 
-    A line is ``{"iteration": ..., "loss": ..., one entry per term, the validation's name: {...}, "seconds_left":
-    ...}``. Losses are means over all processes and over the iterations since the last line, terms over those of them
-    that had the term. A run that is killed between a line and its checkpoint writes that line again.
+    A line is ``{"iteration": ..., "loss": ..., one entry per term, each of the validation's measures: {...},
+    "seconds_left": ...}``. Losses are means over all processes and over the iterations since the last line, terms over
+    those of them that had the term. A run that is killed between a line and its checkpoint writes that line again.
 
     Args:
         path: the file. every: iterations between two lines.
@@ -89,8 +86,9 @@ class RunLog:
         record = {"iteration": done, **self._means(engine.state.device)}
         if idist.get_rank() > 0:
             return
-        numbers = self.validation.numbers(engine.state.device)
-        record[self.validation.name] = {name: round(number, 3) for name, number in numbers.items()}
+        measures = self.validation.measures(engine.state.device)
+        for measure, numbers in measures.items():
+            record[measure] = {name: round(number, 3) for name, number in numbers.items()}
         seconds = time.monotonic() - self._began
         record["seconds_left"] = round(seconds / (done - self._first) * (engine.state.epoch_length - done))
         line = json.dumps(record)
@@ -98,7 +96,7 @@ class RunLog:
         with open(self.path, "a", encoding="utf-8") as log:
             log.write(line + "\n")
         tqdm.write(line)
-        self._draw(numbers, engine)
+        self._draw(measures, engine)
 
     def end(self, engine: Engine) -> None:
         """Close TensorBoard's file, and end its thread."""
@@ -113,11 +111,12 @@ class RunLog:
         names, self._sums, self._counts = list(self._sums), {}, {}
         return dict(zip(names, means.tolist()))
 
-    def _draw(self, numbers: dict[str, float], engine: Engine) -> None:
+    def _draw(self, measures: dict[str, dict[str, float]], engine: Engine) -> None:
         if self.writer is None:
             return
-        for name, number in numbers.items():
-            self.writer.add_scalar(f"{self.validation.name}/{name}", number, engine.state.iteration)
+        for measure, numbers in measures.items():
+            for name, number in numbers.items():
+                self.writer.add_scalar(f"{measure}/{name}", number, engine.state.iteration)
         for title, image in self.validation.images(engine.state.device).items():
             self.writer.add_image(title, image, engine.state.iteration)
         self.writer.flush()

@@ -81,22 +81,21 @@ class TaskUpdate:
 class TaskAccuracy:
     """What ``RunLog`` measures of a ``Classifier``: the share of ``count`` patches that it names right, by task."""
 
-    name = "accuracy"
     BATCH = 64
 
     def __init__(self, classifier: Classifier, patches: LabelledPatches, count: int = 512):
         self.classifier, self.patches, self.count = classifier, patches, count
 
     @torch.inference_mode()
-    def numbers(self, device: torch.device) -> dict[str, float]:
-        """Return the accuracies."""
+    def measures(self, device: torch.device) -> dict[str, dict[str, float]]:
+        """Return the accuracies, under "accuracy"."""
         self.classifier.eval()
         right: dict[str, int] = dict.fromkeys(self.classifier.heads, 0)
         for first in range(0, self.count, self.BATCH):
             batch = default_collate([self.patches[n] for n in range(first, min(first + self.BATCH, self.count))])
             for task, answer in self.classifier(batch["image"].to(device)).items():
                 right[task] += int((answer.argmax(dim=1).cpu() == _of(task, batch["label"])).sum())
-        return {task: number / self.count for task, number in right.items()}
+        return {"accuracy": {task: number / self.count for task, number in right.items()}}
 
     def images(self, device: torch.device) -> dict[str, torch.Tensor]:
         """Return a few of the patches, side by side."""

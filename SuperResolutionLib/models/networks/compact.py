@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import compact_halo
+from .neighbours import alone, slice_channels
 from .network import Network
 
 
@@ -32,18 +33,19 @@ class CompactNet(Network):
         factor: coarse to fine. width: feature channels. blocks: residual blocks.
         dilation: of the convolutions of the middle block, which see that many times as far in the same time (Yu and
             Koltun 2016): a k-space crop rings far from an edge.
+        neighbours: slices that it sees on either side; see ``neighbours.with_told``.
 
     Raises:
         ValueError: a dilation below 1.
     """
 
-    def __init__(self, factor: int, width: int = 64, blocks: int = 6, dilation: int = 1):
+    def __init__(self, factor: int, width: int = 64, blocks: int = 6, dilation: int = 1, neighbours: int = 0):
         super().__init__()
         if dilation < 1:
             raise ValueError(f"dilation must be 1 or more, not {dilation}")
-        self.factor, self.blocks, self.dilation = factor, blocks, dilation
+        self.factor, self.blocks, self.dilation, self.neighbours = factor, blocks, dilation, neighbours
         dilations = [dilation if block == blocks // 2 else 1 for block in range(blocks)]
-        self.head = nn.Conv2d(1, width, 3, padding=1)
+        self.head = nn.Conv2d(slice_channels(neighbours), width, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(width, dilation) for dilation in dilations])
         self.tail = nn.Conv2d(width, factor * factor, 3, padding=1)
 
@@ -53,6 +55,7 @@ class CompactNet(Network):
         return compact_halo(self.blocks, self.dilation)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        features = self.head(x)
+        own = x[:, :1]
+        features = self.head(x if x.shape[1] > 1 else alone(x, self.neighbours))
         residual = F.pixel_shuffle(self.tail(self.body(features).add_(features)), self.factor)
-        return residual + F.interpolate(x, scale_factor=self.factor, mode="bicubic", align_corners=False)
+        return residual + F.interpolate(own, scale_factor=self.factor, mode="bicubic", align_corners=False)

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import rrdb_halo
+from .neighbours import alone, slice_channels
 from .network import Network
 
 
@@ -60,6 +61,7 @@ class RRDBNet(Network):
             so that no convolution runs at high resolution).
         output: ``"tanh"`` (SRGAN-D; its [-1, 1] is mapped back to [0, 1] here) or ``"residual"`` (the network
             predicts what cubic interpolation lacks; unbounded, so bright voxels are never clipped).
+        neighbours: slices that it sees on either side; see ``neighbours.with_told``.
 
     Raises:
         ValueError: an unknown switch, or a factor that is not 2, 4 or 8.
@@ -74,6 +76,7 @@ class RRDBNet(Network):
         dense: str = "nested",
         upsampling: str = "pixel_shuffle",
         output: str = "tanh",
+        neighbours: int = 0,
     ):
         super().__init__()
         if factor not in (2, 4, 8):
@@ -85,7 +88,8 @@ class RRDBNet(Network):
         if output not in ("tanh", "residual"):
             raise ValueError(f"output must be 'tanh' or 'residual', not {output!r}")
         self.factor, self.blocks, self.upsampling, self.output = factor, blocks, upsampling, output
-        self.head = nn.Conv2d(1, width, 3, padding=1)
+        self.neighbours = neighbours
+        self.head = nn.Conv2d(slice_channels(neighbours), width, 3, padding=1)
         self.body = nn.Sequential(*[ResidualInResidualDenseBlock(width, growth, dense) for _ in range(blocks)])
         self.fusion = nn.Conv2d(width, width, 3, padding=1)
         steps = factor.bit_length() - 1
@@ -107,8 +111,9 @@ class RRDBNet(Network):
         return rrdb_halo(self.blocks, self.upsampling)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        features = F.leaky_relu(self.head(x), 0.2)
+        own = x[:, :1]
+        features = F.leaky_relu(self.head(x if x.shape[1] > 1 else alone(x, self.neighbours)), 0.2)
         image = self.tail(features + 0.2 * self.fusion(self.body(features)))
         if self.output == "tanh":
             return (torch.tanh(image) + 1) / 2
-        return image + F.interpolate(x, scale_factor=self.factor, mode="bicubic", align_corners=False)
+        return image + F.interpolate(own, scale_factor=self.factor, mode="bicubic", align_corners=False)

@@ -9,10 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import through_plane_halo, through_plane_slice_halo
+from .neighbours import TYPICAL_NOISE
 from .network import Network
-
-TYPICAL_NOISE = 0.05
-"""The unit in which the noise is told, a share of the intensity range."""
 
 
 class ConditionedBlock(nn.Module):
@@ -127,11 +125,6 @@ class ThroughPlaneNet(Network):
             return told
         noise, apart = (torch.as_tensor(value).to(told).expand(count) for value in (noise, apart))
         return torch.stack([*told[:, None].expand(2, count), noise / TYPICAL_NOISE, apart], dim=1)
-
-
-def neighbour_offsets(neighbours: int) -> list[int]:
-    """Return which reformats the channels are, counted from the one that is refined: 0, -1, 1, -2, 2 and so on."""
-    return [0, *(side * distance for distance in range(1, neighbours + 1) for side in (-1, 1))]
 
 
 def fine_rows(slices: int, spacing: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,18 +72,29 @@ class RefineSlicePlane:
         from ..grain import Grain
         from ..inference import SliceInference
         from ..samples import sample_places
+        from ..shown_slices import ShownSlices, distance_in_pixels
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
         network = self.model.load(self.detail)
         choice = fastest_precision(network, device)
-        whole = np.moveaxis(volume.voxels, 2 - self.slice_axis, 0)
-        patches = np.stack([levels.scale.normalise(whole[place]) for place in sample_places(whole)])[:, None]
+
+        def shown_of(part: Volume) -> ShownSlices:
+            stack = np.moveaxis(part.voxels, 2 - self.slice_axis, 0)
+            apart = distance_in_pixels(volume.spacing, self.slice_axis)
+            return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
+
+        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+            # Of the whole scan, so that a part of it runs with the same scales.
+            everything = shown_of(volume)
+            places = sample_places(everything.slices)
+            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))
+
         inference = SliceInference(
             network,
             device,
             choice.precision,
-            show=lambda call: call(torch.from_numpy(patches)),
+            show=show,
             otherwise=choice.otherwise,
             ensemble=self.ensemble,
             empty=levels.empty,
@@ -92,17 +104,19 @@ class RefineSlicePlane:
         output = FineSlices(Grid.of(computed), self, levels.scale, run.survey.magnitude)
         held, grain = HeldBand(self.model.held_band, levels.noise), Grain(self.grain)
         squared_deviation = 0.0
-        slices = np.moveaxis(computed.voxels, 2 - self.slice_axis, 0)
+        first, last = (corner[self.slice_axis] for corner in self.computed)
+        shown = shown_of(self._whole_stack(volume))
         batch = 1 if run.device.name == "cpu" else 8
-        run.progress(0, len(slices), "Upscaling")
-        for start in range(0, len(slices), batch):
+        run.progress(0, last - first, "Upscaling")
+        for start in range(first, last, batch):
             run.stop_if_cancelled()
-            measured = torch.from_numpy(levels.scale.normalise(slices[start : start + batch]))[:, None]
-            fine, spread = inference(measured)
+            seen = shown(start, min(start + batch, last))
+            measured = seen[:, :1]
+            fine, spread = inference(seen)
             fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
-            output.put(start, fine[:, 0].numpy(), spread[:, 0].numpy())
-            run.progress(start + len(measured), len(slices), "Upscaling")
+            output.put(start - first, fine[:, 0].numpy(), spread[:, 0].numpy())
+            run.progress(start - first + len(measured), last - first, "Upscaling")
         fine_volume, uncertainty = output.volumes(volume.modality)
         part = {
             "kind": "slice plane",
@@ -112,13 +126,13 @@ class RefineSlicePlane:
             "factors_ijk": list(self.factors),
             "precision": inference.prepared.precision,
             "precision_because": inference.prepared.reason or choice.because,
-            "slices": len(slices),
+            "slices": last - first,
             "tiles": inference.tiles,
             "grain": grain.sentence,
             "consistency": {
                 "held": self.hold,
                 "measured": "the acquired band" if self.from_band else "the stored image",
-                **held.report((squared_deviation / len(slices)) ** 0.5),
+                **held.report((squared_deviation / (last - first)) ** 0.5),
             },
         }
         return StepResult(fine_volume, part, str(inference.device), inference.warnings, uncertainty)
@@ -142,6 +156,13 @@ class RefineSlicePlane:
             fine = upsampled(added, factor).add_(fine)
             averaged = averaged + upsampled_and_averaged(added, factor)
         return fine, held.missed(averaged, measured)
+
+    def _whole_stack(self, volume: Volume) -> Volume:
+        """Return what is computed of the slices, and the same of all others."""
+        first, last = self.computed
+        return volume.cropped(
+            with_along(first, self.slice_axis, 0), with_along(last, self.slice_axis, volume.dimensions[self.slice_axis])
+        )
 
 
 class FineSlices:

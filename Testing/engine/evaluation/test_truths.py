@@ -98,3 +98,15 @@ def test_the_noise_is_rician_of_two_percent_of_the_range_and_repeats_with_its_se
     assert np.sqrt((corner**2).mean() / 2) == pytest.approx(sigma, rel=0.25)
     np.testing.assert_array_equal(coarse, degrade(truth, "kspace-noise", seed=3).voxels)
     assert (coarse != degrade(truth, "kspace-noise", seed=4).voxels).any()
+
+
+def test_the_slices_between_those_that_are_scored_are_degraded_as_well_where_they_lie(make_phantom):
+    voxels = make_phantom((30, 40, 40)).voxels
+    truth = choose_slices(Volume(voxels, np.diag([1.0, 1, 2, 1])), 4, None, 6)
+    coarse = degrade(truth, "area")
+    assert (truth.step, coarse.dimensions[2], coarse.spacing[2]) == (5, 26, 2)
+    chosen = truth.chosen(coarse)
+    assert chosen.dimensions[2] == truth.volume.dimensions[2] == 6
+    np.testing.assert_allclose(chosen.ras_bounds(), truth.volume.ras_bounds(), atol=1e-9)
+    means = truth.volume.voxels.reshape(6, 10, 4, 10, 4).mean(axis=(2, 4))
+    assert np.abs(chosen.voxels - means).max() <= 0.5 + 1e-3

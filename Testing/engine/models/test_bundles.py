@@ -376,3 +376,18 @@ def test_quality_chooses_among_the_models_of_a_factor(write_bundle):
     for factor, quality in ((3, "fast"), (2, "good")):
         with pytest.raises(InputError, match=ONE_SENTENCE):
             choose_model(factor, quality, models)
+
+
+def test_modality_comes_before_quality_and_detail_before_both(write_bundle):
+    mri = read_model(write_bundle("b-mri"))
+    plain = {"fidelity": mri.weights["fidelity"]}
+    mri = replace(mri, weights={**plain, "perceptual": mri.weights["fidelity"]})
+    rrdb = replace(mri, name="c-mri", quality="standard")
+    ct = replace(mri, name="a-ct", modality="CT", weights=plain)
+    models = [ct, rrdb, mri]
+    assert choose_model(2, "fast", models, "CT") is choose_model(2, "standard", models, "CT") is ct
+    for modality in ("MR", "PT", None):
+        assert choose_model(2, "fast", models, modality) is mri
+        assert choose_model(2, "standard", models, modality) is rrdb
+    assert choose_model(2, "fast", models, "CT", with_detail=True) is mri
+    assert choose_model(2, "fast", [ct], "MR", with_detail=True) is ct

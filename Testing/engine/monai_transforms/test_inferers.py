@@ -9,11 +9,14 @@ import torch
 from monai.data import MetaTensor, set_track_meta
 from monai.data.utils import collate_meta_tensor
 
+from SuperResolutionLib.acquisition.noise import noise_level
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import refined_matrix
 from SuperResolutionLib.models.bundles import find_model
-from SuperResolutionLib.models.networks import NETWORKS
+from SuperResolutionLib.models.networks import NETWORKS, CompactNet
 from SuperResolutionLib.monai_transforms import SlicePlaneInferer, Upscale, UpscaleInferer, load_network
+from SuperResolutionLib.upscaling.shown_slices import ShownSlices
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +176,17 @@ def test_the_inferers_say_nothing_when_nothing_is_wrong(network, tiny, phantom, 
         warnings.simplefilter("error")
         SlicePlaneInferer()(slices(1, 1, 8, 9, 2), network)
         UpscaleInferer(tiny)(collate_meta_tensor([image_from(phantom)]), load_network(tiny))
+
+
+def test_a_network_that_sees_neighbours_is_shown_those_of_a_meta_tensor_and_told_how_far_they_are():
+    torch.manual_seed(0)
+    network = CompactNet(2, 8, 1, neighbours=2).eval().requires_grad_(False)
+    volume = torch.rand(1, 1, 32, 36, 4)
+    stack = volume[0, 0].permute(2, 0, 1).numpy()
+    shown = ShownSlices(stack, IntensityScale(0.0, 1.0), 2, noise_level(stack), 3.0)
+    near = SlicePlaneInferer()(MetaTensor(volume, affine=np.diag([0.5, 0.5, 1.5, 1])), network)
+    torch.testing.assert_close(near.as_tensor()[0, 0].permute(2, 0, 1), network(shown(0, 4))[:, 0], atol=1e-5, rtol=0)
+    far = SlicePlaneInferer()(MetaTensor(volume, affine=np.diag([0.5, 0.5, 5, 1])), network)
+    unknown = SlicePlaneInferer()(volume, network)
+    torch.testing.assert_close(far.as_tensor(), unknown, atol=1e-6, rtol=0)
+    assert (near.as_tensor() - unknown).abs().max() > 1e-3

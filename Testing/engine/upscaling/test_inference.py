@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from SuperResolutionLib.errors import Cancelled
-from SuperResolutionLib.models.networks import CompactNet, RRDBNet
+from SuperResolutionLib.models.networks import CompactNet, RRDBNet, with_told
 from SuperResolutionLib.upscaling.inference import SMALLEST_TILE, SliceInference
 
 CPU = torch.device("cpu")
@@ -115,6 +115,18 @@ def test_empty_slices_take_the_networks_answer_to_an_empty_slice():
     with torch.inference_mode():
         expected = network(blank)
     torch.testing.assert_close(SliceInference(network, CPU, empty=0.25)(blank)[0], expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("empty", [0.0, -0.31])
+def test_a_network_that_sees_neighbours_skips_what_is_empty_in_all_of_them(empty):
+    network = lively(CompactNet(2, 8, 2, neighbours=1))
+    stack = head(2, 41, 63, empty, (15, 9, 0, 31))
+    stack[1, :, 4, 55] = 0.7
+    slices = with_told(torch.cat([stack[:1], stack[1:], stack[:1]], dim=1), 0.03, 1.5)
+    with torch.inference_mode():
+        whole = network(slices)
+    image, _ = SliceInference(network, CPU, tile=32, empty=empty)(slices)
+    torch.testing.assert_close(image, whole, atol=1e-5 * float(whole.abs().max().clamp(min=1)), rtol=0)
 
 
 def test_empty_borders_are_skipped_and_the_empty_slice_is_computed_once():

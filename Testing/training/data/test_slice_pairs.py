@@ -14,6 +14,7 @@ from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.models.networks.neighbours import TYPICAL_NOISE
 from Training.data.slice_pairs import PairDataset, ValidationSlices, read_planes
 
 AREA = "- {_target_: Training.degradation.presets.Decimated, keys: image, factor: '@factor', operator: area}"
@@ -174,6 +175,61 @@ def test_hounsfield_units_become_attenuation_with_none_in_air(tmp_path, preset):
     fine = pairs.stacks[0].fine
     assert fine.unique().tolist() == pytest.approx([0.0, 1000 / 1900, 1.0], abs=1e-3)
     assert pairs[0]["label"].min() == pytest.approx(0) and pairs[0]["label"].max() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def stack_of_numbers(tmp_path_factory):
+    """A data list of one volume whose slice ``k`` is ``k`` times a pattern, 2 mm apart in pixels of 1 mm."""
+    folder = tmp_path_factory.mktemp("stack")
+    pattern = 1 + np.indices((40, 40)).sum(axis=0) % 5
+    voxels = (np.arange(1, 13)[:, None, None] * pattern).astype(np.float32)
+    write_volume(Volume(voxels, np.diag([1.0, 1, 2, 1])), folder / "stack.nii.gz")
+    write_list(folder, [{"image": "stack.nii.gz", "group": "a", "slice_axes": "k", "every": 1}])
+    return folder
+
+
+def test_slices_beside_are_shown_degraded_alike_and_told_of(stack_of_numbers, preset):
+    pairs = PairDataset(stack_of_numbers, stack_of_numbers / "list.json", preset(), 2, 8, versions=1, neighbours=1)
+    steps, shown = set(), 0
+    for index in range(64):
+        image, label = pairs[index]["image"], pairs[index]["label"]
+        assert image.shape == (5, 8, 8) and label.shape == (1, 16, 16)
+        torch.testing.assert_close(image[0], F.avg_pool2d(label, 2)[0], atol=2e-3, rtol=0)
+        assert (image[4] == image[4, 0, 0]).all() and (image[3] == image[3, 0, 0]).all()
+        if image[4, 0, 0]:
+            shown += 1
+            assert image[4, 0, 0] == pytest.approx(1 / (1 + 2.0 / 2))
+            steps.add(round(float((image[2] - image[0]).mean() * 100), 0))
+        else:
+            torch.testing.assert_close(image[1], image[0], atol=0, rtol=0)
+            torch.testing.assert_close(image[2], image[0], atol=0, rtol=0)
+    assert 48 <= shown < 64, "one of eight is shown none"
+    assert len(steps) > 1, "the slice above is another one"
+
+
+def test_far_slices_are_not_shown(stack_of_numbers, tmp_path, preset):
+    volume = read_volume(stack_of_numbers / "stack.nii.gz")
+    write_volume(Volume(volume.voxels, np.diag([1.0, 1, 9, 1])), tmp_path / "stack.nii.gz")
+    write_list(tmp_path, [{"image": "stack.nii.gz", "group": "a", "slice_axes": "k", "every": 1}])
+    pairs = PairDataset(tmp_path, tmp_path / "list.json", preset(), 2, 8, versions=1, neighbours=1)
+    for image in (pairs[index]["image"] for index in range(16)):
+        assert (image[4] == 0).all()
+        torch.testing.assert_close(image[2], image[0], atol=0, rtol=0)
+    for entry in ValidationSlices(tmp_path, tmp_path / "list.json", 2, neighbours=1):
+        assert (entry["image"][:, 4] == 0).all()
+        torch.testing.assert_close(entry["image"][:, 1], entry["image"][:, 0], atol=0, rtol=0)
+
+
+def test_the_noise_of_a_patch_is_told(stack_of_numbers, preset):
+    noisy = "[{_target_: Training.degradation.mri.RandScannerNoised, keys: image, sigma: [0.05, 0.05], prob: 1.0}]"
+    told = {}
+    for noise in ("[]", noisy):
+        pairs = PairDataset(
+            stack_of_numbers, stack_of_numbers / "list.json", preset(noise), 2, 8, versions=1, neighbours=1
+        )
+        told[noise] = np.array([float(pairs[index]["image"][3, 0, 0]) for index in range(16)]) * TYPICAL_NOISE
+    added = np.sqrt(told[noisy] ** 2 - told["[]"] ** 2)
+    assert added.min() > 0.005 and added.max() < 0.05
 
 
 def test_validation_gives_every_degradation_of_every_plane_the_same_every_time(data):

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.nn import functional as F
 from training_log import log_of
 
-from SuperResolutionLib.models.networks import NETWORKS, CompactNet
+from SuperResolutionLib.models.networks import NETWORKS, CompactNet, with_told
 from Training.data.batches import GrowingPatches, NumberedBatches
 from Training.data.phases import Phases
 from Training.data.slice_pairs import ValidationSlices
@@ -20,7 +20,7 @@ from Training.runs.checkpoints import build_network, read_checkpoint, read_start
 from Training.runs.log import tensorboard_writer
 from Training.runs.stage1 import FidelityUpdate
 from Training.runs.steps import WeightAverage, descend
-from Training.runs.validation import sample_images, validate
+from Training.runs.validation import coherence, sample_images, validate
 
 CPU = torch.device("cpu")
 DEGRADATIONS = {"area", "bicubic", "kspace", "kspace + 2 % noise", "kspace + 5 % noise"}
@@ -49,6 +49,8 @@ def test_a_run_logs_losses_gains_and_the_time_left(fidelity_run):
     assert [record["iteration"] for record in log] == [4, 8, 12]
     for record in log:
         assert math.isfinite(record["loss"]) and set(record["gain_db"]) == DEGRADATIONS
+        assert set(record["coherence"]) == {name for name in DEGRADATIONS if "noise" in name}
+        assert all(0 < value < 1 for value in record["coherence"].values())
     assert log[0]["l1"] == pytest.approx(log[0]["loss"]) and "mse" not in log[0]
     assert 10 * log[2]["mse"] == pytest.approx(log[2]["loss"]) and "l1" not in log[2]
     assert log[2]["seconds_left"] == 0
@@ -254,6 +256,20 @@ def test_cubic_interpolation_gains_nothing_over_itself(data, cubic_network):
     assert gains == pytest.approx(dict.fromkeys(DEGRADATIONS, 0.0), abs=1e-6)
 
 
+def test_lines_in_flat_tissue_are_coherent_and_grain_is_not():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.zeros(2, 1, 96, 96)
+    truth[..., 12:-12, 12:-12] = 1.0
+    grain = 0.05 * torch.randn(truth.shape, generator=generator)
+    lines = 0.05 * torch.sin(torch.arange(96.0) / 2).expand_as(truth)
+    found = []
+    for added in (grain, lines):
+        pairs = [{"name": "2 % noise", "image": truth + added, "label": truth}, {"name": "area", "image": truth}]
+        found.append(coherence(torch.nn.Identity(), pairs, CPU))
+    assert set(found[0]) == {"2 % noise"}
+    assert found[0]["2 % noise"] < 0.3 and found[1]["2 % noise"] > 0.8
+
+
 def test_sample_images_show_interpolation_network_and_truth_in_the_range_of_the_truth(data, cubic_network):
     unseen = ValidationSlices(data, data / "datalist.json", 2, slices=3)
     samples = sample_images(cubic_network, unseen, CPU)
@@ -278,3 +294,17 @@ def test_a_network_that_sees_neighbours_starts_with_the_answers_of_one_that_does
         torch.testing.assert_close(started(reformats, 3.0, 0.8, noise=0.05, apart=1.0), expected)
     with pytest.raises(ValueError, match="which is not"):
         build_network({**seeing, "arguments": {"width": 8, "blocks": 2, "neighbours": 2}}, tmp_path / "alone.pt")
+
+
+@pytest.mark.parametrize("name", ["CompactNet", "RRDBNet"])
+def test_a_slice_plane_network_that_sees_neighbours_starts_with_those_answers_too(tmp_path, name):
+    torch.manual_seed(0)
+    arguments = {"width": 4, "blocks": 1} if name == "CompactNet" else {"width": 4, "growth": 4, "output": "residual"}
+    alone = {"factor": 2, "name": name, "arguments": arguments}
+    seeing = {**alone, "arguments": {**arguments, "neighbours": 2}}
+    network = build_network(alone)
+    torch.save({"architecture": alone, "average": network.state_dict()}, tmp_path / "alone.pt")
+    started = build_network(seeing, tmp_path / "alone.pt")
+    slices = with_told(torch.rand(2, 5, 8, 20), 0.03, 1.0)
+    with torch.inference_mode():
+        torch.testing.assert_close(started(slices), network(slices[:, :1]))

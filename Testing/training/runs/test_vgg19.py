@@ -88,7 +88,7 @@ def test_accuracy_counts_what_is_named_right(patches):
 
     oracle = Oracle(2, TASKS, patches.classes)
     oracle.seen = 0
-    accuracy = TaskAccuracy(oracle, patches, 100).numbers(torch.device("cpu"))
+    accuracy = TaskAccuracy(oracle, patches, 100).measures(torch.device("cpu"))["accuracy"]
     first = sum(int(patches[number]["label"][0]) == 0 for number in range(100))
     assert accuracy == {"contrast": first / 100, "degradation": 1.0}
 

@@ -5,12 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SuperResolutionLib.models.networks.through_plane import (
-    ThroughPlaneNet,
-    cubic_rows,
-    neighbour_offsets,
-    row_places,
-)
+from SuperResolutionLib.models.networks.through_plane import ThroughPlaneNet, cubic_rows, row_places
 
 
 @pytest.fixture
@@ -18,10 +13,6 @@ def seeing():
     """A network that sees two reformats on either side; each of its weights matters."""
     torch.manual_seed(0)
     return ThroughPlaneNet(width=8, blocks=1, neighbours=2).eval().requires_grad_(False)
-
-
-def test_channels_are_the_reformat_itself_and_then_those_beside_it_nearest_first():
-    assert neighbour_offsets(0) == [0] and neighbour_offsets(2) == [0, -1, 1, -2, 2]
 
 
 def test_the_answer_depends_on_every_neighbour_on_the_noise_and_on_the_distance(seeing):

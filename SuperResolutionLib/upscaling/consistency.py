@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ def _low_pass_deviation(width: float) -> float:
 def low_pass(image: torch.Tensor, sigma: float) -> torch.Tensor:
     """Return ``image`` ``(N, 1, H, W)`` after a Gaussian of SD ``sigma`` pixels, mirrored at its edges."""
     for axis in (-2, -1):
-        taps = torch.from_numpy(_low_pass_taps(sigma, image.shape[axis] - 1)).to(image)
+        taps = _taps_on(image.device, image.dtype, sigma, image.shape[axis] - 1)
         kernel = taps.reshape((1, 1, -1, 1) if axis == -2 else (1, 1, 1, -1))
         radius = len(taps) // 2
         padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
@@ -178,6 +179,12 @@ def _low_pass_taps(sigma: float, reach: int) -> np.ndarray:
     radius = min(math.ceil(3 * sigma), reach)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     return taps / taps.sum()
+
+
+@functools.lru_cache
+def _taps_on(device: torch.device, dtype: torch.dtype, sigma: float, reach: int) -> torch.Tensor:
+    with torch.inference_mode(False):  # Training differentiates through what the first caller may not.
+        return torch.from_numpy(_low_pass_taps(sigma, reach)).to(device, dtype)
 
 
 def upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:

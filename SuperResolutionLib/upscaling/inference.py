@@ -58,7 +58,7 @@ class SliceInference:
                 channels are the same in every call.
 
         Returns:
-            Two ``(N, 1, factor * H, factor * W)`` float32 tensors on the CPU.
+            Two ``(N, 1, factor * H, factor * W)`` float32 tensors on ``device``.
         """
         if self.empty is None:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
@@ -124,6 +124,7 @@ class SliceInference:
             self.warnings.append(f"Memory ran out on {self.device} even with small tiles; the CPU went on.")
             self.device = torch.device("cpu")
             self.prepared = PreparedNetwork(self.network, self.device)
+            self._empty_answers.clear()
         else:
             raise error
 
@@ -132,8 +133,8 @@ class SliceInference:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         factor, halo, tile = self.network.factor, self.network.halo, self.tile
         shape = (len(slices), 1, factor * (bottom - top), factor * (right - left))
-        image = torch.empty(shape)
-        spread = torch.zeros(shape if self.ensemble else ()).expand(shape)
+        image = torch.empty(shape, device=self.device)
+        spread = torch.zeros(shape if self.ensemble else (), device=self.device).expand(shape)
         for y in range(top, bottom, tile):
             for x in range(left, right, tile):
                 end_y, end_x = min(bottom, y + tile), min(right, x + tile)
@@ -163,7 +164,7 @@ class SliceInference:
         tile = tile.to(self.device)
         if not self.ensemble:
             answer = self._answer(tile)
-            return answer.cpu(), torch.zeros((), dtype=answer.dtype).expand(answer.shape)
+            return answer, answer.new_zeros(()).expand(answer.shape)
         total = squares = torch.zeros((), device=self.device)
         for turns in range(4):
             for flipped in (False, True):
@@ -172,7 +173,7 @@ class SliceInference:
                 answer = answer.flip(-1) if flipped else answer
                 total, squares = total + answer, squares + answer**2
         mean = total / 8
-        return mean.cpu(), (squares / 8 - mean**2).clamp(min=0).sqrt().cpu()
+        return mean, (squares / 8 - mean**2).clamp(min=0).sqrt()
 
     def _answer(self, tile: torch.Tensor) -> torch.Tensor:
         return self.prepared(tile.contiguous(memory_format=torch.channels_last))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from . import onednn
 from .int8 import in_int8, wide_convolutions
@@ -63,7 +62,8 @@ def fastest_precision(network: nn.Module, device: torch.device) -> Choice:
 
 def _most_laborious(network: nn.Module) -> nn.Conv2d:
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    usual = skip_init(nn.Conv2d, 64, 64, 3, padding=1)
+    with torch.random.fork_rng(devices=[]):
+        usual = nn.Conv2d(64, 64, 3, padding=1)
     return max(convolutions, key=lambda module: module.weight.numel(), default=usual)
 
 

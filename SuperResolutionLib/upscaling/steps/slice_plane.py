@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ..consistency import HeldBand
     from ..grain import Grain
 
+ON_DEVICE = ("uint8", "int8", "int16", "float32")
+"""Scalar types that PyTorch has as numpy has them, and whose values float32 tells apart."""
+
 
 @dataclass(frozen=True)
 class RefineSlicePlane:
@@ -111,11 +114,11 @@ class RefineSlicePlane:
         for start in range(first, last, batch):
             run.stop_if_cancelled()
             seen = shown(start, min(start + batch, last))
-            measured = seen[:, :1]
             fine, spread = inference(seen)
+            measured = seen[:, :1].to(fine.device)
             fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
-            output.put(start - first, fine[:, 0].numpy(), spread[:, 0].numpy())
+            output.put(start - first, fine[:, 0], spread[:, 0])
             run.progress(start - first + len(measured), last - first, "Upscaling")
         fine_volume, uncertainty = output.volumes(volume.modality)
         part = {
@@ -199,15 +202,29 @@ class FineSlices:
         self.slices = np.moveaxis(self.voxels, self.across, 0)
         self.spread_slices = None if self.spread is None else np.moveaxis(self.spread, self.across, 0)
 
-    def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
+    def put(self, first: int, fine: torch.Tensor, spread: torch.Tensor) -> None:
         """Take the fine slices ``(N, H, W)`` from number ``first`` on, and the ensemble's SD; both normalised."""
         chosen = slice(first, first + len(fine))
-        values = self._in_plane(fine).astype(self.exact_type)
+        self.slices[chosen] = self._stored(fine)
+        if self.spread_slices is not None:
+            self.spread_slices[chosen] = self._in_plane(spread.cpu().numpy()) * self.scale.span
+
+    def _stored(self, fine: torch.Tensor) -> np.ndarray:
+        """Return fine slices as they are stored. Where no grid forbids it, nothing else leaves their device."""
+        import torch
+
+        if self.type.name in ON_DEVICE and isinstance(self.rows, slice) and isinstance(self.columns, slice):
+            kind = getattr(torch, self.type.name)
+            inside = (fine[:, self.rows, self.columns] * self.scale.span).add_(self.scale.low)
+            if self.floor is not None:
+                inside.clamp_(min=self.floor)
+            if kind != torch.float32:
+                inside.round_().clamp_(torch.iinfo(kind).min, torch.iinfo(kind).max)
+            return inside.to(kind).cpu().numpy()
+        values = self._in_plane(fine.cpu().numpy()).astype(self.exact_type)
         values *= self.scale.span
         values += self.scale.low
-        self.slices[chosen] = self._in_type(values, self.type)
-        if self.spread_slices is not None:
-            self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
+        return self._in_type(values, self.type)
 
     def _in_plane(self, slices: np.ndarray) -> np.ndarray:
         return resampled_lines(resampled_lines(slices, 1, self.rows), 2, self.columns)

@@ -1,11 +1,15 @@
 """Tiled inference equals whole-slice inference, and survives a device that is too small."""
 
 import copy
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
+from SuperResolutionLib import UpscaleRequest, upscale
 from SuperResolutionLib.errors import Cancelled
 from SuperResolutionLib.models.networks import CompactNet, RRDBNet, with_told
 from SuperResolutionLib.upscaling.inference import SMALLEST_TILE, SliceInference
@@ -252,3 +256,35 @@ def test_half_precision_on_the_cpu_is_close_to_float32():
     exact, half = (SliceInference(network, CPU, precision)(slices)[0] for precision in ("float32", "bfloat16"))
     assert half.dtype == torch.float32
     assert (half - exact).abs().max() < 0.02
+
+
+class Crossings(TorchFunctionMode):
+    """Counts what could move an array between the computer's memory and a device's."""
+
+    def __init__(self):
+        super().__init__()
+        self.counted = Counter()
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        name = getattr(function, "__name__", "")
+        if name in ("cpu", "to", "numpy", "from_numpy", "item", "tolist", "__bool__", "__float__"):
+            kept = name == "to" and arguments[1:] and isinstance(arguments[1], torch.dtype)
+            self.counted["kept" if kept else name] += 1
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_a_slice_goes_to_the_device_and_comes_back_once_in_the_scans_type(make_phantom, single_precision, dtype):
+    """No device but the CPU is needed to count: on any other, each of these calls is a copy."""
+    counts = []
+    for slices in (2, 2, 6):  # the first one measures and remembers, too
+        volume = make_phantom((slices, 40, 44), dtype)
+        with Crossings() as crossings:
+            upscale(volume, UpscaleRequest(factor=2, quality="fast", as_stored=True))
+        counts.append(crossings.counted)
+    each = {name: (counts[2][name] - counts[1][name]) / 4 for name in counts[2]}
+    # The network's input and the measured slice for consistency; one result; whether there is anything to add.
+    assert each["to"] == 2
+    assert each["cpu"] == each["numpy"] == 1
+    assert each.get("from_numpy", 0) <= 1
+    assert sum(each.get(name, 0) for name in ("item", "tolist", "__bool__", "__float__")) <= 6

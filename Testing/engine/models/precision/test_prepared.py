@@ -1,5 +1,10 @@
 """A network made ready for a precision: it is checked, and says what it runs in."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -8,6 +13,7 @@ from SuperResolutionLib.models.precision import PreparedNetwork
 from SuperResolutionLib.models.precision.onednn import why_not
 
 CPU = torch.device("cpu")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 IMAGE = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(0))
 needs_int8 = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is one")
 
@@ -43,3 +49,23 @@ def test_a_network_that_8_bits_would_change_too_much_runs_in_floating_point_and_
 def test_eight_bits_without_anything_to_see_are_refused():
     with pytest.raises(ValueError, match="scales"):
         PreparedNetwork(network(), CPU, "int8")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library for memory")
+def test_an_answer_takes_hardly_any_memory_anew_from_the_system():
+    """In a process of its own, as any large tensor that another test freed would hide it."""
+    program = (
+        "import resource, torch\n"
+        "from SuperResolutionLib.models.networks import CompactNet\n"
+        "from SuperResolutionLib.models.precision import PreparedNetwork\n"
+        "torch.set_num_threads(1)\n"
+        "prepared = PreparedNetwork(CompactNet(2, 64, 1).eval(), torch.device('cpu'))\n"
+        "image = torch.rand(1, 1, 128, 128).contiguous(memory_format=torch.channels_last)\n"
+        "with torch.inference_mode():\n"
+        "    prepared(image), prepared(image)\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    prepared(image)\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert int(done.stdout) < 500  # of 4 KiB; the features alone are 1,024 a time

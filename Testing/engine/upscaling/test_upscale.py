@@ -758,6 +758,18 @@ def test_other_precisions_differ_from_float32_by_less_than_a_hundredth(make_phan
     assert np.abs(results[0] - results[1]).max() < 10  # of 1000
 
 
+@pytest.mark.parametrize("factor, precise", [(2, "float32"), (4, "int8")])
+def test_ct_at_x2_is_not_refined_in_8_bits_which_would_show(make_phantom, monkeypatch, factor, precise):
+    if why_not():
+        pytest.skip(why_not())
+    choice = precision.Choice("int8", "float32", "a test wants it")
+    monkeypatch.setattr(precision, "fastest_precision", lambda network, device: choice)
+    volume = replace(make_phantom((1, 30, 34)), modality="CT")
+    part = upscale(volume, UpscaleRequest(factor=factor, quality="fast")).report["steps"][-1]
+    assert part["precision"] == precise
+    assert ("on CT" in part["precision_because"]) == (factor == 2)
+
+
 @pytest.mark.parametrize(
     "path",
     [

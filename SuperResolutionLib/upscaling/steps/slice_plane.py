@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..consistency import HeldBand
     from ..grain import Grain
 
+EIGHT_BITS = 127
+"""The largest integer weight of 8 bits."""
 ON_DEVICE = ("uint8", "int8", "int16", "float32")
 """Scalar types that PyTorch has as numpy has them, and whose values float32 tells apart."""
 
@@ -62,9 +64,10 @@ class RefineSlicePlane:
         """The network's factor along i, j and k."""
         return with_along((self.model.factor,) * 3, self.slice_axis, 1)
 
-    @property
-    def _is_compact_at_x2(self) -> bool:
-        return self.model.quality == "fast" and self.model.factor == 2
+    def _shows_8_bits(self, modality: str | None, largest: int) -> bool:
+        """Return whether 8 bits lose more than 0.08 dB on some scan; Documentation/speed.md has what was measured."""
+        compact_at_x2 = self.model.quality == "fast" and self.model.factor == 2
+        return compact_at_x2 and (modality == "CT" or largest < EIGHT_BITS)
 
     @property
     def sentence(self) -> str:
@@ -75,6 +78,7 @@ class RefineSlicePlane:
         import torch
 
         from ...models.precision import Choice, fastest_precision
+        from ...models.precision.onednn import largest_weight
         from ..consistency import HeldBand
         from ..grain import Grain
         from ..inference import SliceInference
@@ -85,8 +89,8 @@ class RefineSlicePlane:
         device = torch.device(run.device.name)
         network = self.model.load(self.detail)
         choice = fastest_precision(network, device)
-        if choice.precision == "int8" and run.survey.modality == "CT" and self._is_compact_at_x2:
-            because = "8 bits lose up to a quarter of a dB on CT in the fast network for x2"
+        if choice.precision == "int8" and self._shows_8_bits(run.survey.modality, largest_weight()):
+            because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
         def shown_of(part: Volume) -> ShownSlices:

@@ -748,6 +748,7 @@ def test_other_precisions_differ_from_float32_by_less_than_a_hundredth(make_phan
     if name == "int8" and why_not():
         pytest.skip(why_not())
     results = []
+    monkeypatch.setattr("SuperResolutionLib.models.precision.onednn.largest_weight", lambda: 127)
     for kind in ("float32", name):
         choice = precision.Choice(kind, "float32", "a test wants it")
         monkeypatch.setattr(precision, "fastest_precision", lambda network, device, choice=choice: choice)
@@ -758,16 +759,22 @@ def test_other_precisions_differ_from_float32_by_less_than_a_hundredth(make_phan
     assert np.abs(results[0] - results[1]).max() < 10  # of 1000
 
 
-@pytest.mark.parametrize("factor, precise", [(2, "float32"), (4, "int8")])
-def test_ct_at_x2_is_not_refined_in_8_bits_which_would_show(make_phantom, monkeypatch, factor, precise):
+@pytest.mark.parametrize(
+    "factor, modality, largest, precise",
+    [(2, "CT", 127, "float32"), (4, "CT", 127, "int8"), (2, "MR", 63, "float32"), (2, "MR", 127, "int8")],
+)
+def test_at_x2_the_fast_network_does_not_run_in_8_bits_where_they_would_show(
+    make_phantom, monkeypatch, factor, modality, largest, precise
+):
     if why_not():
         pytest.skip(why_not())
     choice = precision.Choice("int8", "float32", "a test wants it")
     monkeypatch.setattr(precision, "fastest_precision", lambda network, device: choice)
-    volume = replace(make_phantom((1, 30, 34)), modality="CT")
+    monkeypatch.setattr("SuperResolutionLib.models.precision.onednn.largest_weight", lambda: largest)
+    volume = replace(make_phantom((1, 30, 34)), modality=modality)
     part = upscale(volume, UpscaleRequest(factor=factor, quality="fast")).report["steps"][-1]
     assert part["precision"] == precise
-    assert ("on CT" in part["precision_because"]) == (factor == 2)
+    assert ("8 bits lose too much" in part["precision_because"]) == (precise == "float32")
 
 
 @pytest.mark.parametrize(

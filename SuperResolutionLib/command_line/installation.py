@@ -50,12 +50,13 @@ def _check_devices() -> Iterator[Finding]:
     import torch
 
     from ..models.devices import available_devices
+    from ..models.networks import CompactNet
     from ..models.precision import fastest_precision
 
     devices = available_devices()
     for device in devices:
         free = f", {device.free_bytes / 2**30:.1f} GiB free" if device.free_bytes else ""
-        precision = str(fastest_precision(torch.device(device.name))).replace("torch.", "")
+        precision = fastest_precision(CompactNet(4), torch.device(device.name)).precision
         yield Finding(f"device {device.name}", True, f"{device.label}{free}, runs in {precision}")
     if len(devices) == 1:
         reason = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from .panels import PANEL_INCHES, TEXT, label_edges, mark_box, new_figure, save_
 from .slice_view import SliceView
 from .zoom import detailed_box
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GAP_INCHES, TITLE_INCHES, BAR_INCHES = 0.1, 0.4, 1.1
 DIFFERENCE_COLOURS = ("#8fe3ff", "#1f7fd6", "#000000", "#e0641f", "#ffe29a")
 
 
@@ -56,8 +62,8 @@ def before_after(
     ]
     width, height = view.size(ours)
     tall = min(1.6, max(0.5, height / width))
-    figure = new_figure(4 * PANEL_INCHES + 0.8, (1 + tall) * PANEL_INCHES + 0.6)
-    panels = figure.subplots(2, 4, gridspec_kw={"height_ratios": [tall, 1]})
+    figure = new_figure(4 * PANEL_INCHES + BAR_INCHES, (1 + tall) * PANEL_INCHES + TITLE_INCHES, arranged=False)
+    panels, bar_axes = _axes(figure, tall)
     for column, title in enumerate(titles):
         image, style = (images[column], {}) if column < 3 else (added, _difference_style(limit))
         for row, part in enumerate((None, box)):
@@ -65,9 +71,27 @@ def before_after(
         panels[0, column].set_title(title, color=TEXT, fontsize=11)
         mark_box(panels[0, column], box)
     label_edges(panels[0, 0], view)
-    bar = figure.colorbar(shown, ax=list(panels[:, 3]), fraction=0.05, pad=0.02, extend="both")
+    bar = figure.colorbar(shown, cax=bar_axes, extend="both")
     style_bar(bar, "image units")
     save_figure(figure, path)
+
+
+def _axes(figure: Figure, tall: float) -> tuple[np.ndarray, Axes]:
+    """Return the ``(2, 4)`` panels and the colour bar's axes, each where it goes.
+
+    To find these places out from what is drawn would take as long as a network's answer to the slice.
+    """
+    page_width, page_height = figure.get_size_inches()
+
+    def axes(left: float, bottom: float, width: float, height: float) -> Axes:
+        return figure.add_axes((left / page_width, bottom / page_height, width / page_width, height / page_height))
+
+    side = PANEL_INCHES - GAP_INCHES
+    rows = [(PANEL_INCHES + GAP_INCHES, tall * PANEL_INCHES - GAP_INCHES), (GAP_INCHES, side)]
+    lefts = [GAP_INCHES + column * PANEL_INCHES for column in range(4)]
+    panels = [[axes(left, bottom, side, height) for left in lefts] for bottom, height in rows]
+    bar = axes(4 * PANEL_INCHES + GAP_INCHES, GAP_INCHES, 0.15, (1 + tall) * PANEL_INCHES - GAP_INCHES)
+    return np.array(panels), bar
 
 
 def _millimetres(pixel: tuple[float, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +25,8 @@ DOTS_PER_INCH = 160
 PANEL_INCHES = 3.4
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty page of this size in inches.
+def new_figure(width: float, height: float, arranged: bool = True) -> Figure:
+    """Return an empty page of this size in inches; where it is ``arranged``, matplotlib finds the panels' places.
 
     Raises:
         InputError: matplotlib is missing.
@@ -34,7 +35,7 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise InputError("Drawing needs matplotlib, which is missing; run pip install matplotlib.") from None
-    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=BACKGROUND, constrained_layout=True)
+    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=BACKGROUND, constrained_layout=arranged)
 
 
 def show_slice(
@@ -91,4 +92,9 @@ def save_figure(figure: Figure, path: os.PathLike | str) -> None:
     """
     check_output_folder(path)
     with WholeOutputs() as outputs:
-        outputs.add(path, lambda partial: figure.savefig(partial, format="png", facecolor=BACKGROUND))
+        outputs.add(path, lambda partial: _save_png(figure, partial))
+
+
+def _save_png(figure: Figure, path: Path) -> None:
+    # The default level of compression takes a fifth of a second more.
+    figure.savefig(path, format="png", facecolor=BACKGROUND, pil_kwargs={"compress_level": 1})

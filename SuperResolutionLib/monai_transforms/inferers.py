@@ -41,7 +41,7 @@ class SlicePlaneInferer(Inferer):
     Args:
         tile: largest side of a tile in coarse pixels, its halo not counted.
         ensemble: average the eight flips and quarter turns.
-        precision: float32, or a half type for the convolutions, see ``precision.fastest_precision``.
+        precision: float32, or a half type for the convolutions.
         device: where to run; None takes the input's.
     """
 
@@ -96,7 +96,7 @@ class SlicePlaneInferer(Inferer):
         inference = SliceInference(
             network,
             device,
-            self.precision,
+            str(self.precision).replace("torch.", ""),
             self.tile,
             self.ensemble,
             empty if bool((corners == empty).all()) else None,

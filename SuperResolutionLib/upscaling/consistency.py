@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,21 +47,28 @@ class HeldBand:
 
     def deviation(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return, ``(N, 1, H, W)``, by how much ``result`` misses ``measured`` in the band."""
-        return self._low_pass(measured - area_average(result, factor))
+        return self.missed(area_average(result, factor), measured)
+
+    def missed(self, averaged: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+        """Return by how much a result whose box average is ``averaged`` misses ``measured`` in the band."""
+        return self._low_pass(measured - averaged)
 
     def project(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return ``result`` ``(N, 1, factor * H, factor * W)`` with the band of ``measured`` ``(N, 1, H, W)``."""
-        deviation = self.deviation(result, measured, factor)
+        correction = self.correction(area_average(result, factor), measured, factor)
+        return result + upsampled(correction, factor) if correction.any() else result
+
+    def correction(self, averaged: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
+        """Return what, upsampled, gives a result whose box average is ``averaged`` the band of ``measured``."""
+        deviation = self.missed(averaged, measured)
         correction = torch.zeros_like(measured)
         for _ in range(REPEATS):
-            left = deviation - self._low_pass(_upsampled_and_averaged(correction, factor))
+            left = deviation - self._low_pass(upsampled_and_averaged(correction, factor))
             beyond_noise = torch.sign(left) * (left.abs() - self.tolerance).clamp(min=0)
             if not beyond_noise.any():
                 break
             correction = correction + beyond_noise
-        if not correction.any():
-            return result
-        return result + upsampled(correction, factor)
+        return correction
 
     def report(self, residual: float) -> dict:
         """Return what the report says of a result that misses the band by ``residual`` (RMS, normalised)."""
@@ -158,7 +166,7 @@ def _low_pass_deviation(width: float) -> float:
 def low_pass(image: torch.Tensor, sigma: float) -> torch.Tensor:
     """Return ``image`` ``(N, 1, H, W)`` after a Gaussian of SD ``sigma`` pixels, mirrored at its edges."""
     for axis in (-2, -1):
-        taps = torch.from_numpy(_low_pass_taps(sigma, image.shape[axis] - 1)).to(image)
+        taps = _taps_on(image.device, image.dtype, sigma, image.shape[axis] - 1)
         kernel = taps.reshape((1, 1, -1, 1) if axis == -2 else (1, 1, 1, -1))
         radius = len(taps) // 2
         padding = (0, 0, radius, radius) if axis == -2 else (radius, radius, 0, 0)
@@ -173,12 +181,18 @@ def _low_pass_taps(sigma: float, reach: int) -> np.ndarray:
     return taps / taps.sum()
 
 
+@functools.lru_cache
+def _taps_on(device: torch.device, dtype: torch.dtype, sigma: float, reach: int) -> torch.Tensor:
+    with torch.inference_mode(False):  # Training differentiates through what the first caller may not.
+        return torch.from_numpy(_low_pass_taps(sigma, reach)).to(device, dtype)
+
+
 def upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:
     """Return ``image`` ``(N, 1, H, W)`` on the grid ``factor`` times as fine, by cubic convolution (Keys 1981)."""
     return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
 
 
-def _upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
+def upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
     """Return ``area_average(upsampled(image))`` by one small kernel, as both are linear and shift-invariant."""
     impulse = torch.zeros(1, 1, 5, 5, device=image.device)
     impulse[..., 2, 2] = 1

@@ -44,10 +44,12 @@ class Grain:
         """Return ``fine`` ``(N, 1, factor * H, factor * W)`` with the grain of ``measured`` ``(N, 1, H, W)``."""
         if self.share == 0:
             return fine
-        coarse = area_average(fine, factor)
-        lacking = measured - coarse
-        share = IN_FLAT_TISSUE * _flatness(coarse, lacking) if self.share is None else self.share
-        return fine + upsampled(share * lacking, factor)
+        return fine + upsampled(self.missing(area_average(fine, factor), measured), factor)
+
+    def missing(self, averaged: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+        """Return the grain that a result whose box average is ``averaged`` gets, before it is upsampled."""
+        lacking = measured - averaged
+        return (IN_FLAT_TISSUE * _flatness(averaged, lacking) if self.share is None else self.share) * lacking
 
 
 def _flatness(coarse: torch.Tensor, lacking: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -11,6 +10,7 @@ import torch
 from ..models.devices import is_out_of_memory
 from ..models.networks.neighbours import shown_images
 from ..models.networks.network import Network
+from ..models.precision import PreparedNetwork, Show
 
 SMALLEST_TILE = 64
 
@@ -21,7 +21,7 @@ class SliceInference:
 
     Args:
         network: maps ``(N, C, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
-        device: where to run. precision: float32, or a half type for the convolutions.
+        device: where to run. precision, show, otherwise: as of ``PreparedNetwork``.
         tile: largest side of a tile in coarse pixels, its halo not counted.
         ensemble: average the eight flips and quarter turns, which also gives their standard deviation.
         empty: the value of voxels outside the patient where it is exactly constant, else None. Rows and columns that
@@ -29,27 +29,25 @@ class SliceInference:
         on_tile: called after each tile; may raise to stop.
 
     Attributes:
-        tiles: tiles run so far. warnings: what memory forced it to change, in words.
+        prepared: the network as it runs. tiles: tiles run so far.
+        warnings: what memory forced it to change, in words.
     """
 
     network: Network
     device: torch.device
-    precision: torch.dtype = torch.float32
+    precision: str = "float32"
     tile: int = 256
     ensemble: bool = False
     empty: float | None = None
     on_tile: Callable[[], None] = lambda: None
+    show: Show | None = None
+    otherwise: str = "float32"
     tiles: int = 0
     warnings: list[str] = field(default_factory=list)
     _empty_answers: dict[torch.Size, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._place(self.device, self.precision)
-
-    def _place(self, device: torch.device, precision: torch.dtype) -> None:
-        self.device, self.precision = device, precision
-        # PyTorch's own types leave memory_format out.
-        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.prepared = PreparedNetwork(self.network, self.device, self.precision, self.show, self.otherwise)
 
     @torch.inference_mode()
     def __call__(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -60,7 +58,7 @@ class SliceInference:
                 channels are the same in every call.
 
         Returns:
-            Two ``(N, 1, factor * H, factor * W)`` float32 tensors on the CPU.
+            Two ``(N, 1, factor * H, factor * W)`` float32 tensors on ``device``.
         """
         if self.empty is None:
             return self._box(slices, 0, slices.shape[-2], 0, slices.shape[-1])
@@ -124,7 +122,9 @@ class SliceInference:
             self.warnings.append(f"Memory ran out on {self.device}; tiles were made smaller ({self.tile} voxels).")
         elif self.device.type != "cpu":
             self.warnings.append(f"Memory ran out on {self.device} even with small tiles; the CPU went on.")
-            self._place(torch.device("cpu"), torch.float32)
+            self.device = torch.device("cpu")
+            self.prepared = PreparedNetwork(self.network, self.device)
+            self._empty_answers.clear()
         else:
             raise error
 
@@ -133,8 +133,8 @@ class SliceInference:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         factor, halo, tile = self.network.factor, self.network.halo, self.tile
         shape = (len(slices), 1, factor * (bottom - top), factor * (right - left))
-        image = torch.empty(shape)
-        spread = torch.zeros(shape if self.ensemble else ()).expand(shape)
+        image = torch.empty(shape, device=self.device)
+        spread = torch.zeros(shape if self.ensemble else (), device=self.device).expand(shape)
         for y in range(top, bottom, tile):
             for x in range(left, right, tile):
                 end_y, end_x = min(bottom, y + tile), min(right, x + tile)
@@ -164,7 +164,7 @@ class SliceInference:
         tile = tile.to(self.device)
         if not self.ensemble:
             answer = self._answer(tile)
-            return answer.cpu(), torch.zeros((), dtype=answer.dtype).expand(answer.shape)
+            return answer, answer.new_zeros(()).expand(answer.shape)
         total = squares = torch.zeros((), device=self.device)
         for turns in range(4):
             for flipped in (False, True):
@@ -173,11 +173,7 @@ class SliceInference:
                 answer = answer.flip(-1) if flipped else answer
                 total, squares = total + answer, squares + answer**2
         mean = total / 8
-        return mean.cpu(), (squares / 8 - mean**2).clamp(min=0).sqrt().cpu()
+        return mean, (squares / 8 - mean**2).clamp(min=0).sqrt()
 
     def _answer(self, tile: torch.Tensor) -> torch.Tensor:
-        tile = tile.contiguous(memory_format=torch.channels_last)
-        if self.precision == torch.float32:
-            return self._placed(tile)
-        with torch.autocast(self.device.type, self.precision):
-            return self._placed(tile).float()
+        return self.prepared(tile.contiguous(memory_format=torch.channels_last))

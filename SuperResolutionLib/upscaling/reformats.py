@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,9 +10,12 @@ import torch
 
 from ..models.devices import is_out_of_memory
 from ..models.networks import Network, neighbour_offsets
+from ..models.precision import PreparedNetwork, Show
 
 PIXELS_AT_ONCE = {"cpu": 2**15}
 """Pixels of a batch of reformats, by device; on a CPU the activations of larger ones fall out of its caches."""
+SHOWN = 3
+"""Reformats of each set that a network is shown before it runs."""
 
 
 @dataclass(frozen=True)
@@ -25,41 +27,44 @@ class _Told:
     noise: float
     apart: float
 
+    @classmethod
+    def of(cls, count: int, spacing: float, other: float, thickness: float, noise: float) -> _Told:
+        """Return what is told of ``count`` reformats, if the slices are ``other`` pixels apart along the others."""
+        return cls(spacing, thickness, noise, spacing / other if count > 1 else 0.0)
+
 
 @dataclass
 class ReformatInference:
     """Runs a ``ThroughPlaneNet`` on both sets of reformats through a stack of slices, and averages the two.
 
     Args:
-        network: a ``networks.ThroughPlaneNet``. device, precision: as of ``inference.SliceInference``.
+        network: a ``networks.ThroughPlaneNet``. device, precision, show, otherwise: as of ``PreparedNetwork``.
         ensemble: average the four flips of each reformat. spread: also return the SD of all answers to a voxel.
         empty: the value outside the patient where it is exactly constant, else None: rows and columns of the slices
             that hold nothing else are not computed.
         on_batch: called after each batch; may raise to stop. on_progress: as ``progress`` of ``upscaling.upscale``.
 
     Attributes:
-        reformats: reformats run so far. warnings: what memory forced it to change, in words.
+        prepared: the network as it runs. reformats: reformats run so far.
+        warnings: what memory forced it to change, in words.
     """
 
     network: Network
     device: torch.device
-    precision: torch.dtype = torch.float32
+    precision: str = "float32"
     ensemble: bool = False
     spread: bool = False
     empty: float | None = None
     on_batch: Callable[[], None] = lambda: None
     on_progress: Callable[[int, int, str], None] = lambda done, total, message: None
+    show: Show | None = None
+    otherwise: str = "float32"
     reformats: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._pixels_at_once = PIXELS_AT_ONCE.get(self.device.type, 2**19)
-        self._place(self.device, self.precision)
-
-    def _place(self, device: torch.device, precision: torch.dtype) -> None:
-        self.device, self.precision = device, precision
-        # PyTorch's own types leave memory_format out.
-        self._placed = copy.deepcopy(self.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.prepared = PreparedNetwork(self.network, self.device, self.precision, self.show, self.otherwise)
 
     @torch.inference_mode()
     def __call__(
@@ -90,11 +95,12 @@ class ReformatInference:
             # Reformats along W lie one behind the other along H, and the other way round.
             coarse, target = (np.moveaxis(view, dimension, 0) for view in views)
             square = None if square_view is None else np.moveaxis(square_view, dimension, 0)
-            told = _Told(spacing, thickness, noise, spacing / other if len(coarse) > 1 else 0.0)
+            told = _Told.of(len(coarse), spacing, other, thickness, noise)
             start = 0
             while start < len(coarse):
                 most = max(1, self._pixels_at_once // coarse[0].size)
-                batch = self._batch(coarse, start, min(start + most, len(coarse)))
+                chosen = np.arange(start, min(start + most, len(coarse)))
+                batch = torch.from_numpy(_with_neighbours(coarse, chosen, self.network))
                 try:
                     answers = self._answers(batch, told, places)
                 except RuntimeError as error:
@@ -102,11 +108,11 @@ class ReformatInference:
                         raise
                     self._save_memory(len(batch), error)
                     continue
-                chosen = slice(start, start + len(batch))
+                ran = slice(start, start + len(batch))
                 for answer in answers:
-                    target[chosen] += answer / (2 * len(answers))
+                    target[ran] += answer / (2 * len(answers))
                     if square is not None:
-                        square[chosen] += answer**2 / (2 * len(answers))
+                        square[ran] += answer**2 / (2 * len(answers))
                 start += len(batch)
                 done += len(batch)
                 self.reformats += len(batch)
@@ -136,11 +142,6 @@ class ReformatInference:
             min(width, columns[-1] + 1 + halo),
         )
 
-    def _batch(self, coarse: np.ndarray, start: int, stop: int) -> torch.Tensor:
-        """Return some reformats ``(N, C, K, W)``, each with those beside it; past the ends the last repeats."""
-        beside = np.arange(start, stop)[:, None] + neighbour_offsets(self.network.neighbours)
-        return torch.from_numpy(np.ascontiguousarray(coarse[beside.clip(0, len(coarse) - 1)]))
-
     def _answers(self, batch: torch.Tensor, told: _Told, places: torch.Tensor) -> list[np.ndarray]:
         """Return the network's answers ``(N, R, W)`` to a batch of reformats ``(N, C, K, W)`` and to its flips."""
         flips = [(), (-1,), (-2,), (-2, -1)] if self.ensemble else [()]
@@ -148,10 +149,9 @@ class ReformatInference:
         for flip in flips:
             turned_places = (batch.shape[-2] - 1 - places).flip(0) if -2 in flip else places
             reformats = batch.flip(flip).to(self.device, memory_format=torch.channels_last)
-            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                answer = self._placed(
-                    reformats, told.spacing, told.thickness, turned_places.float(), told.noise, told.apart
-                )
+            answer = self.prepared(
+                reformats, told.spacing, told.thickness, turned_places.float(), told.noise, told.apart
+            )
             answers.append(answer.flip(flip)[:, 0].cpu().numpy())
         return answers
 
@@ -163,6 +163,42 @@ class ReformatInference:
             self.warnings.append(f"Memory ran out on {self.device}; fewer reformats were run at once.")
         elif self.device.type != "cpu":
             self.warnings.append(f"Memory ran out on {self.device} even with single reformats; the CPU went on.")
-            self._place(torch.device("cpu"), torch.float32)
+            self.device = torch.device("cpu")
+            self.prepared = PreparedNetwork(self.network, self.device)
         else:
             raise error
+
+
+def shown(
+    network: Network,
+    slices: np.ndarray,
+    normalise: Callable[[np.ndarray], np.ndarray],
+    spacings: tuple[float, float],
+    thickness: float,
+    noise: float,
+) -> Show:
+    """Return what shows a ``ThroughPlaneNet`` some reformats of both sets: the brightest and those that vary most.
+
+    Args:
+        slices: ``(K, H, W)``, all of the scan's, in its units. normalise: takes some of them to normalised float32.
+        spacings, thickness, noise: as of ``ReformatInference``.
+    """
+
+    def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+        answers = []
+        for dimension, spacing, other in ((1, spacings[1], spacings[0]), (2, spacings[0], spacings[1])):
+            coarse = np.moveaxis(slices, dimension, 0)
+            varied = coarse.std(axis=(1, 2), dtype=np.float64).argsort(kind="stable")[::-1][: SHOWN - 1]
+            chosen = np.unique([int(coarse.max(axis=(1, 2)).argmax()), *varied])
+            told = _Told.of(len(coarse), spacing, other, thickness, noise)
+            batch = torch.from_numpy(normalise(_with_neighbours(coarse, chosen, network)))
+            answers.append(call(batch, told.spacing, told.thickness, None, told.noise, told.apart).flatten())
+        return torch.cat(answers)
+
+    return show
+
+
+def _with_neighbours(coarse: np.ndarray, chosen: np.ndarray, network: Network) -> np.ndarray:
+    """Return some reformats ``(N, C, K, W)``, each with those beside it; past the ends the last repeats."""
+    beside = chosen[:, None] + neighbour_offsets(network.neighbours)
+    return np.ascontiguousarray(coarse[beside.clip(0, len(coarse) - 1)])

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import NETWORKS
+from SuperResolutionLib.models.precision import Choice
 
 settings.register_profile(
     "seeded",
@@ -154,4 +155,5 @@ def write_bundle(tmp_path):
 @pytest.fixture
 def single_precision(monkeypatch):
     """Keep ``upscale`` in float32, whatever this CPU runs fastest."""
-    monkeypatch.setattr("SuperResolutionLib.models.precision.fastest_precision", lambda device: torch.float32)
+    choice = Choice("float32", "float32", "a test wants it")
+    monkeypatch.setattr("SuperResolutionLib.models.precision.fastest_precision", lambda network, device: choice)

@@ -121,3 +121,16 @@ def test_the_versions_agree(repository):
 def test_the_engine_has_no_machines_paths_in_it(repository):
     for path in (*python_files(repository, "SuperResolutionLib"), *python_files(repository, "Training")):
         assert not re.search(r"[\"'](/work|/home|/Users|/tmp|[A-Z]:\\)", path.read_text(encoding="utf-8")), path.name
+
+
+def test_upscaling_imports_nothing_that_it_does_not_need(repository):
+    """sympy, which PyTorch imports at odd occasions, takes a second."""
+    code = (
+        "import sys, numpy as np\n"
+        "from SuperResolutionLib import UpscaleRequest, Volume, upscale\n"
+        "voxels = np.random.default_rng(0).integers(0, 999, (1, 24, 24)).astype(np.int16)\n"
+        "upscale(Volume.of(voxels), UpscaleRequest(factor=2, quality='fast', device='cpu'))\n"
+        "print(*({'sympy', 'matplotlib', 'monai', 'scipy', 'pandas', 'nibabel'} & set(sys.modules)))"
+    )
+    end = run_python(repository, "-c", code)
+    assert (end.returncode, end.stdout.strip()) == (0, ""), end.stdout + end.stderr

@@ -66,7 +66,7 @@ class MakeNewSlices:
         from ...models.precision import fastest_precision
         from ..adaptation import adapt
         from ..consistency import HeldSlices
-        from ..reformats import ReformatInference
+        from ..reformats import ReformatInference, shown
 
         levels, across = run.survey.stored, 2 - self.slice_axis
         scale, device = levels.scale, torch.device(run.device.name)
@@ -96,10 +96,14 @@ class MakeNewSlices:
         stack = np.moveaxis(source.voxels, across, 0)
         gains = None if bands is None else bands.gains(Grid.of(source))
         slices = scale.normalise(stack if gains is None else gains.levelled(stack))
+        choice = fastest_precision(network, device)
+        whole = np.moveaxis(volume.voxels, across, 0)
         inference = ReformatInference(
             network,
             device,
-            fastest_precision(device),
+            choice.precision,
+            show=shown(network, whole, scale.normalise, spacings, thickness, levels.noise),
+            otherwise=choice.otherwise,
             ensemble=self.ensemble,
             spread=self.spread,
             empty=levels.empty if self.stored_plane else None,
@@ -143,7 +147,8 @@ class MakeNewSlices:
             "thickness_mm": round(self.thickness, 6),
             "thickness_from": self.thickness_from,
             "adapted": adapted,
-            "precision": str(inference.precision).replace("torch.", ""),
+            "precision": inference.prepared.precision,
+            "precision_because": inference.prepared.reason or choice.because,
             "reformats": inference.reformats,
             "slice_bands": "none" if bands is None else "taken out" if self.level else "put back",
             "consistency": {"held": self.hold, "measured": "the acquired slices", **held.report(residual)},

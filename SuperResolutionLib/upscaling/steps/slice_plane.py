@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,17 @@ from ...geometry.resampling import line_resamplers, resampled_lines
 from ...geometry.volume import Volume
 from ...models.bundles import Model
 from ..run import Run, StepResult
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..consistency import HeldBand
+    from ..grain import Grain
+
+EIGHT_BITS = 127
+"""The largest integer weight of 8 bits."""
+ON_DEVICE = ("uint8", "int8", "int16", "float32")
+"""Scalar types that PyTorch has as numpy has them, and whose values float32 tells apart."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,11 @@ class RefineSlicePlane:
         """The network's factor along i, j and k."""
         return with_along((self.model.factor,) * 3, self.slice_axis, 1)
 
+    def _shows_8_bits(self, modality: str | None, largest: int) -> bool:
+        """Return whether 8 bits lose more than 0.08 dB on some scan; Documentation/speed.md has what was measured."""
+        compact_at_x2 = self.model.quality == "fast" and self.model.factor == 2
+        return compact_at_x2 and (modality == "CT" or largest < EIGHT_BITS)
+
     @property
     def sentence(self) -> str:
         blend = f" at detail {self.detail:g}" if self.model.has_detail else ""
@@ -59,19 +77,39 @@ class RefineSlicePlane:
     def run(self, volume: Volume, run: Run) -> StepResult:
         import torch
 
-        from ...models.precision import fastest_precision
+        from ...models.precision import Choice, fastest_precision
+        from ...models.precision.onednn import largest_weight
         from ..consistency import HeldBand
         from ..grain import Grain
         from ..inference import SliceInference
+        from ..samples import sample_places
         from ..shown_slices import ShownSlices, distance_in_pixels
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
         network = self.model.load(self.detail)
+        choice = fastest_precision(network, device)
+        if choice.precision == "int8" and self._shows_8_bits(run.survey.modality, largest_weight()):
+            because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
+            choice = Choice(choice.otherwise, choice.otherwise, because)
+
+        def shown_of(part: Volume) -> ShownSlices:
+            stack = np.moveaxis(part.voxels, 2 - self.slice_axis, 0)
+            apart = distance_in_pixels(volume.spacing, self.slice_axis)
+            return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
+
+        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+            # Of the whole scan, so that a part of it runs with the same scales.
+            everything = shown_of(volume)
+            places = sample_places(everything.slices)
+            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))
+
         inference = SliceInference(
             network,
             device,
-            fastest_precision(device),
+            choice.precision,
+            show=show,
+            otherwise=choice.otherwise,
             ensemble=self.ensemble,
             empty=levels.empty,
             on_tile=run.stop_if_cancelled,
@@ -81,26 +119,17 @@ class RefineSlicePlane:
         held, grain = HeldBand(self.model.held_band, levels.noise), Grain(self.grain)
         squared_deviation = 0.0
         first, last = (corner[self.slice_axis] for corner in self.computed)
-        shown = ShownSlices(
-            np.moveaxis(self._whole_stack(volume).voxels, 2 - self.slice_axis, 0),
-            levels.scale,
-            network.neighbours,
-            levels.noise,
-            distance_in_pixels(volume.spacing, self.slice_axis),
-        )
+        shown = shown_of(self._whole_stack(volume))
         batch = 1 if run.device.name == "cpu" else 8
         run.progress(0, last - first, "Upscaling")
         for start in range(first, last, batch):
             run.stop_if_cancelled()
             seen = shown(start, min(start + batch, last))
-            measured = seen[:, :1]
             fine, spread = inference(seen)
-            if self.hold:
-                fine = held.project(fine, measured, self.model.factor)
-            fine = grain.added(fine, measured, self.model.factor)
-            deviation = held.deviation(fine, measured, self.model.factor)
+            measured = seen[:, :1].to(fine.device)
+            fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
-            output.put(start - first, fine[:, 0].numpy(), spread[:, 0].numpy())
+            output.put(start - first, fine[:, 0], spread[:, 0])
             run.progress(start - first + len(measured), last - first, "Upscaling")
         fine_volume, uncertainty = output.volumes(volume.modality)
         part = {
@@ -109,7 +138,8 @@ class RefineSlicePlane:
             "model_sha256": self.model.digest(self.detail),
             "detail": self.detail,
             "factors_ijk": list(self.factors),
-            "precision": str(inference.precision).replace("torch.", ""),
+            "precision": inference.prepared.precision,
+            "precision_because": inference.prepared.reason or choice.because,
             "slices": last - first,
             "tiles": inference.tiles,
             "grain": grain.sentence,
@@ -120,6 +150,26 @@ class RefineSlicePlane:
             },
         }
         return StepResult(fine_volume, part, str(inference.device), inference.warnings, uncertainty)
+
+    def _agreeing(
+        self, fine: torch.Tensor, measured: torch.Tensor, held: HeldBand, grain: Grain
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``fine`` with the band and the grain of ``measured``, and by how much it still misses the band.
+
+        All of it is linear, so that the fine slices are averaged and added to once.
+        """
+        from ...acquisition.operators import area_average
+        from ..consistency import upsampled, upsampled_and_averaged
+
+        factor = self.model.factor
+        averaged = area_average(fine, factor)
+        added = held.correction(averaged, measured, factor) if self.hold else measured.new_zeros(measured.shape)
+        if grain.share != 0:
+            added = added + grain.missing(averaged + upsampled_and_averaged(added, factor), measured)
+        if added.any():
+            fine = upsampled(added, factor).add_(fine)
+            averaged = averaged + upsampled_and_averaged(added, factor)
+        return fine, held.missed(averaged, measured)
 
     def _whole_stack(self, volume: Volume) -> Volume:
         """Return what is computed of the slices, and the same of all others."""
@@ -150,6 +200,8 @@ class FineSlices:
         shape = list(reversed(self.target.dimensions))
         shape[self.across] = fine.dimensions[step.slice_axis]
         self.type = self.final_type if slices_stay else np.dtype(np.float32)
+        # float32 tells any two neighbours of 16 bits apart.
+        self.exact_type = np.float32 if self.type.itemsize <= 2 or self.type == np.float32 else np.float64
         try:
             self.voxels = np.empty(shape, self.type)
             self.spread = np.empty(shape, np.float32) if step.spread else None
@@ -161,12 +213,29 @@ class FineSlices:
         self.slices = np.moveaxis(self.voxels, self.across, 0)
         self.spread_slices = None if self.spread is None else np.moveaxis(self.spread, self.across, 0)
 
-    def put(self, first: int, fine: np.ndarray, spread: np.ndarray) -> None:
+    def put(self, first: int, fine: torch.Tensor, spread: torch.Tensor) -> None:
         """Take the fine slices ``(N, H, W)`` from number ``first`` on, and the ensemble's SD; both normalised."""
         chosen = slice(first, first + len(fine))
-        self.slices[chosen] = self._in_type(self.scale.denormalise(self._in_plane(fine)), self.type)
+        self.slices[chosen] = self._stored(fine)
         if self.spread_slices is not None:
-            self.spread_slices[chosen] = self._in_plane(spread) * self.scale.span
+            self.spread_slices[chosen] = self._in_plane(spread.cpu().numpy()) * self.scale.span
+
+    def _stored(self, fine: torch.Tensor) -> np.ndarray:
+        """Return fine slices as they are stored. Where no grid forbids it, nothing else leaves their device."""
+        import torch
+
+        if self.type.name in ON_DEVICE and isinstance(self.rows, slice) and isinstance(self.columns, slice):
+            kind = getattr(torch, self.type.name)
+            inside = (fine[:, self.rows, self.columns] * self.scale.span).add_(self.scale.low)
+            if self.floor is not None:
+                inside.clamp_(min=self.floor)
+            if kind != torch.float32:
+                inside.round_().clamp_(torch.iinfo(kind).min, torch.iinfo(kind).max)
+            return inside.to(kind).cpu().numpy()
+        values = self._in_plane(fine.cpu().numpy()).astype(self.exact_type)
+        values *= self.scale.span
+        values += self.scale.low
+        return self._in_type(values, self.type)
 
     def _in_plane(self, slices: np.ndarray) -> np.ndarray:
         return resampled_lines(resampled_lines(slices, 1, self.rows), 2, self.columns)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from SuperResolutionLib.acquisition.operators import OPERATORS, area_average
-from SuperResolutionLib.upscaling.consistency import HeldBand, _upsampled_and_averaged
+from SuperResolutionLib.upscaling.consistency import HeldBand, upsampled_and_averaged
 
 CLEAN = HeldBand(0.25)
 
@@ -104,4 +104,4 @@ def test_slices_of_a_few_voxels_are_held_too(size):
 def test_the_small_kernel_gives_what_upsampling_and_averaging_give(factor):
     image = torch.randn(2, 1, 13, 9)
     fine = F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
-    assert torch.allclose(_upsampled_and_averaged(image, factor), area_average(fine, factor), atol=1e-5)
+    assert torch.allclose(upsampled_and_averaged(image, factor), area_average(fine, factor), atol=1e-5)

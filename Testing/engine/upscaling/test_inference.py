@@ -1,11 +1,15 @@
 """Tiled inference equals whole-slice inference, and survives a device that is too small."""
 
 import copy
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
+from SuperResolutionLib import UpscaleRequest, upscale
 from SuperResolutionLib.errors import Cancelled
 from SuperResolutionLib.models.networks import CompactNet, RRDBNet, with_told
 from SuperResolutionLib.upscaling.inference import SMALLEST_TILE, SliceInference
@@ -211,7 +215,7 @@ def test_a_gpu_that_is_too_small_for_any_tile_hands_over_to_the_cpu(monkeypatch)
             return super().forward(torch.zeros(x.shape) if x.device.type == "meta" else x)
 
     slices = torch.rand(1, 1, 100, 90)
-    inference = SliceInference(SmallGpu(0), torch.device("meta"), precision=torch.float32)
+    inference = SliceInference(SmallGpu(0), torch.device("meta"), precision="float32")
     image, _ = inference(slices)
     torch.testing.assert_close(image, SmallDevice(9999)(slices))
     assert inference.device == CPU
@@ -242,13 +246,45 @@ def test_the_caller_can_stop_after_any_tile():
 def test_the_network_that_was_given_is_not_changed():
     network = lively(CompactNet(2, 4, 1))
     before = copy.deepcopy(network.state_dict())
-    SliceInference(network, CPU, torch.bfloat16)(torch.rand(1, 1, 12, 12))
+    SliceInference(network, CPU, "bfloat16")(torch.rand(1, 1, 12, 12))
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 def test_half_precision_on_the_cpu_is_close_to_float32():
     network = CompactNet(2, 16, 2).eval()
     slices = torch.rand(1, 1, 40, 40)
-    exact, half = (SliceInference(network, CPU, precision)(slices)[0] for precision in (torch.float32, torch.bfloat16))
+    exact, half = (SliceInference(network, CPU, precision)(slices)[0] for precision in ("float32", "bfloat16"))
     assert half.dtype == torch.float32
     assert (half - exact).abs().max() < 0.02
+
+
+class Crossings(TorchFunctionMode):
+    """Counts what could move an array between the computer's memory and a device's."""
+
+    def __init__(self):
+        super().__init__()
+        self.counted = Counter()
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        name = getattr(function, "__name__", "")
+        if name in ("cpu", "to", "numpy", "from_numpy", "item", "tolist", "__bool__", "__float__"):
+            kept = name == "to" and arguments[1:] and isinstance(arguments[1], torch.dtype)
+            self.counted["kept" if kept else name] += 1
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_a_slice_goes_to_the_device_and_comes_back_once_in_the_scans_type(make_phantom, single_precision, dtype):
+    """No device but the CPU is needed to count: on any other, each of these calls is a copy."""
+    counts = []
+    for slices in (2, 2, 6):  # the first one measures and remembers, too
+        volume = make_phantom((slices, 40, 44), dtype)
+        with Crossings() as crossings:
+            upscale(volume, UpscaleRequest(factor=2, quality="fast", as_stored=True))
+        counts.append(crossings.counted)
+    each = {name: (counts[2][name] - counts[1][name]) / 4 for name in counts[2]}
+    # The network's input and the measured slice for consistency; one result; whether there is anything to add.
+    assert each["to"] == 2
+    assert each["cpu"] == each["numpy"] == 1
+    assert each.get("from_numpy", 0) <= 1
+    assert sum(each.get(name, 0) for name in ("item", "tolist", "__bool__", "__float__")) <= 6

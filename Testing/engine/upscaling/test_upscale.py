@@ -24,6 +24,7 @@ from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models import precision
 from SuperResolutionLib.models.devices import Device
 from SuperResolutionLib.models.networks import NETWORKS, CompactNet
+from SuperResolutionLib.models.precision.onednn import why_not
 from SuperResolutionLib.upscaling import inference
 from SuperResolutionLib.upscaling import upscale as upscaling
 from SuperResolutionLib.upscaling.report import model_names
@@ -228,7 +229,8 @@ def volume_and_whole_result(make_phantom, request):
     matrix[:3, 3] = [30, -20, 7]
     volume = make_phantom((4, 95, 90), dtype, matrix, noise)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(precision, "fastest_precision", lambda device: torch.float32)
+        choice = precision.Choice("float32", "float32", "a test wants it")
+        patch.setattr(precision, "fastest_precision", lambda network, device: choice)
         return volume, upscale(volume, UpscaleRequest(factor=2, model=SHIPPED[2])).volume
 
 
@@ -691,7 +693,7 @@ def test_the_report_says_what_was_done_in_json(write_bundle, phantom):
     assert report["output"]["dimensions_ijk"] == [88, 80, 5]
     assert report["output"]["spacing_mm_ijk"] == [0.5, 0.5, 3.0]
     assert report["device"] and report["device_label"]
-    assert report["steps"][-1]["precision"] in ("float32", "bfloat16", "float16")
+    assert report["steps"][-1]["precision"] in ("float32", "bfloat16", "float16", "int8")
     assert report["seconds"] >= 0 and report["steps"][0]["slices"] == 5 and report["steps"][-1]["tiles"] >= 5
     assert report["warnings"] == []
 
@@ -728,7 +730,8 @@ def test_running_out_of_memory_is_survived_and_reported(write_bundle, make_phant
 def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_bundle, make_phantom, monkeypatch):
     class FallenBack(inference.SliceInference):
         def __post_init__(self):
-            self._place(torch.device("cpu"), torch.float32)
+            self.device = torch.device("cpu")
+            super().__post_init__()
 
     monkeypatch.setattr(inference, "SliceInference", FallenBack)
     devices = {"auto": Device("mps", "Apple GPU"), "cpu": Device("cpu", "CPU (2 threads)")}
@@ -740,14 +743,38 @@ def test_after_a_fall_back_the_report_names_the_device_that_did_the_work(write_b
 # ---------------------------------------------------------------- precision and real images
 
 
-def test_bfloat16_differs_from_float32_by_less_than_a_hundredth(make_phantom, monkeypatch):
+@pytest.mark.parametrize("name", ["bfloat16", "int8"])
+def test_other_precisions_differ_from_float32_by_less_than_a_hundredth(make_phantom, monkeypatch, name):
+    if name == "int8" and why_not():
+        pytest.skip(why_not())
     results = []
-    for kind in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(precision, "fastest_precision", lambda device, kind=kind: kind)
+    monkeypatch.setattr("SuperResolutionLib.models.precision.onednn.largest_weight", lambda: 127)
+    for kind in ("float32", name):
+        choice = precision.Choice(kind, "float32", "a test wants it")
+        monkeypatch.setattr(precision, "fastest_precision", lambda network, device, choice=choice: choice)
         result = upscale(make_phantom((1, 60, 64)), UpscaleRequest(factor=2, model=SHIPPED[2], output_type="float"))
-        assert result.report["steps"][-1]["precision"] == str(kind).replace("torch.", "")
+        assert result.report["steps"][-1]["precision"] == kind
+        assert result.report["steps"][-1]["precision_because"] == "a test wants it"
         results.append(result.volume.voxels)
     assert np.abs(results[0] - results[1]).max() < 10  # of 1000
+
+
+@pytest.mark.parametrize(
+    "factor, modality, largest, precise",
+    [(2, "CT", 127, "float32"), (4, "CT", 127, "int8"), (2, "MR", 63, "float32"), (2, "MR", 127, "int8")],
+)
+def test_at_x2_the_fast_network_does_not_run_in_8_bits_where_they_would_show(
+    make_phantom, monkeypatch, factor, modality, largest, precise
+):
+    if why_not():
+        pytest.skip(why_not())
+    choice = precision.Choice("int8", "float32", "a test wants it")
+    monkeypatch.setattr(precision, "fastest_precision", lambda network, device: choice)
+    monkeypatch.setattr("SuperResolutionLib.models.precision.onednn.largest_weight", lambda: largest)
+    volume = replace(make_phantom((1, 30, 34)), modality=modality)
+    part = upscale(volume, UpscaleRequest(factor=factor, quality="fast")).report["steps"][-1]
+    assert part["precision"] == precise
+    assert ("8 bits lose too much" in part["precision_because"]) == (precise == "float32")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,6 @@
+"""Which precision a network runs in, and the network made ready for it."""
+
+from .choice import Choice, fastest_precision
+from .prepared import PreparedNetwork, Show
+
+__all__ = ["Choice", "PreparedNetwork", "Show", "fastest_precision"]

@@ -45,6 +45,7 @@ from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.Scene.VolumeNodes import firstVolumeNode
 from SuperResolutionWidgets.Worker.QtProcess import QtWorkerProcess
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
+from SuperResolutionWidgets.Worker.WarmWorker import WarmWorker
 
 
 class SuperResolution(ScriptedLoadableModule):
@@ -91,6 +92,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
+            warmWorker=WarmWorker(self._newProcess, slicer.app.temporaryPath),
             installer=self.logic.installer,
             placement=ResultPlacement(),
             models=ModelCatalog(),

@@ -67,7 +67,7 @@ class RefineSlicePlane:
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
         inference = SliceInference(
-            self.model.load(self.detail),
+            run.load(self.model, self.detail),
             device,
             fastest_precision(device),
             ensemble=self.ensemble,

@@ -26,7 +26,7 @@ def volume():
 
 
 class Bench:
-    """A warm worker, the processes that it started and what its jobs told."""
+    """A warm worker, the processes that it started, the first one of ``command``, and what its jobs told."""
 
     def __init__(self, folder, command=None):
         self.folder = folder
@@ -36,7 +36,8 @@ class Bench:
         self.worker = WarmWorker(self.new_process, str(folder))
 
     def new_process(self):
-        self.processes.append(SubprocessWorker(self.command) if self.command else SubprocessWorker())
+        command, self.command = self.command, None
+        self.processes.append(SubprocessWorker(command) if command else SubprocessWorker())
         return self.processes[-1]
 
     def start(self, volume, *options, companions=()):
@@ -142,8 +143,8 @@ def test_a_crash_costs_one_answer_and_the_worker_is_started_again(volume, bench,
     bench.serve(lambda: bench.outcomes)
     assert "ended unexpectedly" in bench.outcomes[0].message
     assert bench.outcomes[0].log.splitlines()[0] == "last words"
-    bench.command = None
     bench.serve(lambda: len(bench.outcomes) == 2)
+    assert bench.outcomes[1].volume is not None
     assert bench.run(volume, *FAST).volume is not None
     assert len(bench.leftovers) == 1
 
@@ -170,10 +171,8 @@ def test_stop_ends_the_process_and_removes_its_files(volume, bench):
 
 
 def test_a_worker_that_went_idle_just_now_is_started_again_without_a_word(volume, bench):
-    bench = bench(python("import shutil; next(requests); sys.exit(0)"))
+    bench = bench(python("next(requests); sys.exit(0)"))
     bench.start(volume, *FAST)
-    bench.serve(lambda: len(bench.processes) == 1 and bench.processes[0].process.poll() is not None)
-    bench.command = None
     bench.serve(lambda: bench.outcomes)
     assert bench.outcomes[0].volume is not None
     assert len(bench.processes) == 2

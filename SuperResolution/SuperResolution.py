@@ -7,6 +7,7 @@ import sys
 import time
 import unittest
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import slicer
@@ -45,6 +46,8 @@ from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.Scene.VolumeNodes import firstVolumeNode
 from SuperResolutionWidgets.Worker.QtProcess import QtWorkerProcess
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
+from SuperResolutionWidgets.Worker.UpscaleOutcome import UpscaleOutcome
+from SuperResolutionWidgets.Worker.WarmWorker import WarmWorker
 
 
 class SuperResolution(ScriptedLoadableModule):
@@ -76,6 +79,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = None
         self.panel = None
+        self.warmWorker = None
         self.installationCheck = None
         self._parameterNode = None
         self._guiTag = None
@@ -87,10 +91,12 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(uiWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = SuperResolutionLogic()
+        self.warmWorker = WarmWorker(self._newProcess, slicer.app.temporaryPath)
         runTimes = RunTimes(slicer.app.userSettings())
         self.panel = Panel(
             self.ui,
             startJob=self._newJob,
+            warmWorker=self.warmWorker,
             installer=self.logic.installer,
             placement=ResultPlacement(),
             models=ModelCatalog(),
@@ -381,6 +387,36 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         widget.ui.purposeComboBox.setCurrentIndex(0)
         self.assertIn("48\u00a0×\u00a040\u00a0×\u00a06", widget.ui.forecastLabel.text)
 
+    def test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing(self):
+        sliceNode = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
+        composite = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
+        if sliceNode is None or composite is None:
+            self.skipTest("there are no slice views")
+        inputNode = self._volume()
+        composite.SetBackgroundVolumeID(inputNode.GetID())
+        composite.SetForegroundVolumeID(None)
+        sliceNode.JumpSliceByCentering(0, 0, -9)
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        widget.logic.getParameterNode().inputVolume = inputNode
+        widget.ui.purposeComboBox.setCurrentIndex(0)
+        asked = []
+        newJob = patch.object(widget.warmWorker, "newJob", lambda onProgress, onFinished: _LiveJob(asked, onFinished))
+        with newJob, patch.object(widget.logic.installer, "ensure", lambda: None):
+            count, fieldOfView = slicer.mrmlScene.GetNumberOfNodes(), sliceNode.GetFieldOfView()
+            widget.ui.liveButton.click()
+            for number in range(20):
+                sliceNode.SetSliceOffset(-9 + 3 * (number % 6))
+            asked[0].answer()
+            asked[1].answer()
+            self.assertEqual([job.options[-1].split(",")[2] for job in asked], ["0", "1"])
+            shown = slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID())
+            self.assertEqual(shown.GetImageData().GetDimensions(), (48, 40, 1))
+            self.assertEqual(sliceNode.GetFieldOfView(), fieldOfView)
+            widget.ui.liveButton.click()
+        self.assertIsNone(composite.GetForegroundVolumeID())
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), count)
+
     def test_the_engine_upscales_where_it_is_installed(self):
         self._skipWithoutEngine()
         node = SuperResolutionLogic().upscale(self._volume(), factor=2, device="cpu", quality="fast")
@@ -409,6 +445,26 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         voxels = (1000 * np.exp(-((i - 12.0) ** 2 + (j - 10.0) ** 2) / 40) + 10 * k).astype(np.int16)
         matrix = np.array([[-0.9, 0, 0, 11], [0, -0.9, 0, 7], [0, 0, 3.0, -9], [0, 0, 0, 1]])
         return slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name="Phantom")
+
+
+class _LiveJob:
+    """Stands in for a job of the warm worker: nearest-neighbour upscaling of a part, when the test says so."""
+
+    def __init__(self, asked, onFinished):
+        self._onFinished = onFinished
+        asked.append(self)
+
+    def start(self, volume, options, companions=()):
+        self.volume, self.options = volume, options
+
+    def cancel(self):
+        """Nothing goes on that could be ended."""
+
+    def answer(self):
+        indices = [int(index) for index in self.options[-1].split(",")]
+        part = self.volume.cropped(indices[:3], indices[3:])
+        result = _repeatVoxels(part, {"factor": 2}, lambda *step: None, lambda: False)
+        self._onFinished(UpscaleOutcome(volume=result.volume, report=result.report))
 
 
 def _repeatVoxels(volume, options, progress, cancelled):

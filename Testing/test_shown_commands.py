@@ -47,6 +47,7 @@ STANDS_FOR = {
 """By what a page's word for something of the reader's is replaced, in a command line that is run."""
 NOT_RUN = {
     r"--workers|--scheduler": "starts processes that import torch each; test_batch and test_folder start some",
+    r"\bserve\b": "waits for requests on standard input; test_serve asks it",
     r" \.\.\. ": "shows options only, so its positional arguments are missing",
 }
 """By a pattern of the line, why a line of the program's own is held against the parser only."""

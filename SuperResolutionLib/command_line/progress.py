@@ -107,8 +107,7 @@ class JsonProgress(NoProgress):
         self._say(event="error", kind=kind, message=message)
         super().error(kind, message)
 
-    @staticmethod
-    def _say(**event: object) -> None:
+    def _say(self, **event: object) -> None:
         print(json.dumps(event), flush=True)
 
 

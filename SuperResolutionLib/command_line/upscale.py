@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .exit_codes import DONE
 from .options import add_acquisition, add_choice, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
+
+if TYPE_CHECKING:
+    from ..upscaling.warm import WarmEngine
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -26,10 +30,13 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
-    """Upscale one file and return the exit code."""
+def run(
+    options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool], engine: WarmEngine | None = None
+) -> int:
+    """Upscale one file, by an engine that is warm already where there is one, and return the exit code."""
     from ..upscaling.file_to_file import upscale_file
 
+    by: dict[str, Any] = {} if engine is None else {"read": engine.read, "run": engine.upscale}
     report = upscale_file(
         options.input,
         options.output,
@@ -42,6 +49,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         compressed=not options.no_compression,
         progress=progress,
         cancelled=stop,
+        **by,
     )
     progress.result(str(options.output), report)
     return DONE

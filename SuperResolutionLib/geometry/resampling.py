@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,8 @@ from .line_weights import SHORTEST_LINE, line_weights, unit_lines
 from .volume import Volume
 
 CHUNK = 128
+KEPT = 6
+"""Matrices: two for each axis."""
 
 
 def resample_to_spacing(volume: Volume, spacing: tuple[float, float, float]) -> Volume:
@@ -68,12 +71,18 @@ def resampled_lines(array: np.ndarray, axis: int, lines: slice | np.ndarray) -> 
     return np.moveaxis(result, -1, axis)
 
 
+@functools.lru_cache(KEPT)
 def _weights(count: int, first: float, step: float, size: int) -> np.ndarray:
-    """Return the ``(size, count)`` matrix to samples at ``first``, ``first + step``, ... of a line of ``count``."""
+    """Return the ``(size, count)`` matrix to samples at ``first``, ``first + step``, ... of a line of ``count``.
+
+    The last ones are kept, read-only: to make one takes as long as to refine a small slice.
+    """
     lines, margin = unit_lines(count, "edge")
     if step > 1.001 and count >= SHORTEST_LINE:
         lines = _blurred(lines, math.sqrt((step**2 - 1) / (8 * math.log(2))))
-    return line_weights(lines, first + margin, step, size, "bspline").T.copy()
+    weights = line_weights(lines, first + margin, step, size, "bspline").T.copy()
+    weights.flags.writeable = False
+    return weights
 
 
 def _blurred(lines: np.ndarray, sigma: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..geometry.interpolation import added_to_interpolation
 from ..geometry.volume import Volume
 from .put_back import zeroed
 from .request import UpscaleRequest
-from .upscale import upscale
+from .upscale import UpscaleResult, upscale
 
 
 def upscale_file(
@@ -32,6 +32,8 @@ def upscale_file(
     compressed: bool = True,
     progress: Callable[[int, int, str], None] = lambda done, total, message: None,
     cancelled: Callable[[], bool] = lambda: False,
+    read: Callable[[os.PathLike | str, str | None, int | None], Volume] = read_volume,
+    run: Callable[..., UpscaleResult] = upscale,
 ) -> dict:
     """Write ``source`` upscaled to ``output`` and return the report. What cannot be written is refused before the work.
 
@@ -44,6 +46,7 @@ def upscale_file(
         uncertainty: where to write the ensemble's standard deviation; ``request.uncertainty`` must ask for it.
         report_file: where to write the report, as JSON. An old one is removed before ``output`` is replaced, so that a
             report never lies beside a volume that it does not describe.
+        read, run: what reads the volume and what upscales it; others than the default may remember, see ``warm``.
         fingerprint: of all that decides the result, for the report; see ``cohort.task.fingerprint``.
 
     Raises:
@@ -58,10 +61,10 @@ def upscale_file(
         check_output_folder(report_file)
         if Path(report_file).is_dir():
             raise InputError(f"{report_file} is a folder; give the report another name.")
-    volume = read_volume(source, series, echo)
+    volume = read(source, series, echo)
     for path in volumes:
         check_format_holds(volume, path)
-    result = upscale(volume, request, progress, cancelled)
+    result = run(volume, request, progress, cancelled)
     if added and result.report["steps"][-1]["kind"] == "labels":
         raise InputError("Labels are carried as they are, so nothing was added; ask for them without it.")
     with WholeOutputs() as outputs:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from ..acquisition.survey import Survey
 from ..errors import Cancelled
 from ..geometry.volume import Volume
+from ..models.bundles import Model
 
 if TYPE_CHECKING:
     from ..models.devices import Device
+    from ..models.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,14 @@ class Run:
         survey: of the scan that it began with.
         device: where it begins; when memory runs out, a step may go on elsewhere.
         progress, cancelled: as of ``upscale.upscale``.
+        load: gives the network of a model at a detail, as ``Model.load`` does; no step changes what it is given.
     """
 
     survey: Survey
     device: Device
     progress: Callable[[int, int, str], None]
     cancelled: Callable[[], bool]
+    load: Callable[[Model, float], Network] = Model.load
 
     def stop_if_cancelled(self) -> None:
         """Raise ``Cancelled`` if ``cancelled()`` returns True."""

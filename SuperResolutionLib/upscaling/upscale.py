@@ -5,15 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..acquisition.survey import Survey, survey
 from ..geometry.volume import Volume
+from ..models.bundles import Model
 from ..models.devices import choose_device
 from .plan import Plan, plan
 from .put_back import put_back
 from .report import SCHEMA_VERSION, describe_survey, describe_volumes, peak_memory_bytes, program
 from .request import UpscaleRequest
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..models.networks.network import Network
 
 __all__ = ["UpscaleRequest", "UpscaleResult", "carry_out", "upscale"]
 
@@ -66,15 +71,20 @@ def carry_out(
     todo: Plan,
     progress: Callable[[int, int, str], None] = lambda done, total, message: None,
     cancelled: Callable[[], bool] = lambda: False,
+    load: Callable[[Model, float], Network] = Model.load,
 ) -> UpscaleResult:
-    """Return what a plan leads to. Arguments and errors are those of ``upscale``."""
-    return _carry_out(todo, progress, cancelled, time.monotonic())
+    """Return what a plan leads to. Arguments and errors are those of ``upscale``; ``load`` as of ``Run``."""
+    return _carry_out(todo, progress, cancelled, time.monotonic(), load)
 
 
 def _carry_out(
-    todo: Plan, progress: Callable[[int, int, str], None], cancelled: Callable[[], bool], began: float
+    todo: Plan,
+    progress: Callable[[int, int, str], None],
+    cancelled: Callable[[], bool],
+    began: float,
+    load: Callable[[Model, float], Network] = Model.load,
 ) -> UpscaleResult:
-    run = Run(todo.survey, choose_device(todo.request.device), progress, cancelled)
+    run = Run(todo.survey, choose_device(todo.request.device), progress, cancelled, load)
     scan, volume = todo.survey.volume, todo.survey.seen
     parts, warnings, used, uncertainty = [], list(todo.warnings), run.device, None
     for step in todo.steps:

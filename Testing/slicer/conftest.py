@@ -90,7 +90,9 @@ def bench(scene, tmp_path):
     """A ``PanelBench`` whose panel is not open yet."""
     from panel_bench import PanelBench
 
-    return PanelBench(tmp_path)
+    made = PanelBench(tmp_path)
+    yield made
+    made.warm.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import sys
 
 from pythonqt_stand_ins import StandInParameters, load_panel
-from subprocess_worker import SubprocessWorker
+from subprocess_worker import SubprocessWorker, pump
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes
 from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan
@@ -14,10 +14,19 @@ from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
+from SuperResolutionWidgets.Worker.WarmWorker import WarmWorker
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
 SLOW = (sys.executable, "-c", f"import time; print('{STEP}', flush=True); time.sleep(60)")
 """A worker that makes one step and then none."""
+SLOW_WARM = (
+    sys.executable,
+    "-c",
+    "import json, sys, tempfile, time; folder = tempfile.mkdtemp(dir=sys.argv[3]);"
+    " print(json.dumps({'event': 'ready', 'folder': folder}), flush=True);"
+    f" sys.stdin.readline(); print('{STEP}', flush=True); time.sleep(60)",
+)
+"""The same, of a worker that stays."""
 
 
 class StandInSettings(dict):
@@ -35,6 +44,7 @@ class PanelBench:
         self.folder = folder
         self.workers = []
         self.command = None
+        self.warm = WarmWorker(self.new_worker, str(folder))
         self.install_error = None
         self.installs = 0
         self.gpus = ["0, NVIDIA RTX A6000, 45056, 49140", "1, NVIDIA T4, 15100, 15360"]
@@ -48,6 +58,7 @@ class PanelBench:
         self.panel = Panel(
             self.ui,
             startJob=self.start_job,
+            warmWorker=self.warm,
             installer=self,
             placement=ResultPlacement(),
             models=self.models,
@@ -65,10 +76,12 @@ class PanelBench:
         self.parameters._observers.append(self.panel.refresh)
         self.panel.setParameters(self.parameters)
 
+    def new_worker(self):
+        self.workers.append(SubprocessWorker(self.command) if self.command else SubprocessWorker())
+        return self.workers[-1]
+
     def start_job(self, on_progress, on_finished):
-        worker = SubprocessWorker(self.command) if self.command else SubprocessWorker()
-        self.workers.append(worker)
-        return UpscaleJob(worker, on_progress, on_finished, str(self.folder))
+        return UpscaleJob(self.new_worker(), on_progress, on_finished, str(self.folder))
 
     def ensure(self):
         self.installs += 1
@@ -83,12 +96,12 @@ class PanelBench:
         getattr(self.ui, name).widget.click()
 
     def run(self, button="upscaleButton", until=None):
-        """Click, and serve the worker until the run has ended."""
+        """Click, and serve the workers until the run has ended."""
         self.click(button)
         self.serve(until)
 
     def serve(self, until=None):
-        self.workers[-1].pump(until or (lambda: not self.running))
+        pump(self.workers, until or (lambda: not self.running))
 
     @property
     def running(self):
@@ -113,4 +126,5 @@ class PanelBench:
 
     @property
     def leftovers(self):
-        return list(self.folder.iterdir())
+        """What runs have left in the temporary folder; the warm worker's own folder stays as long as that does."""
+        return [path for path in self.folder.iterdir() if path != self.warm._folder]

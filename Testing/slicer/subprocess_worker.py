@@ -1,5 +1,6 @@
 """The ``WorkerProcess`` without Qt: the tests pump its messages where Slicer has its event loop."""
 
+import json
 import os
 import queue
 import subprocess
@@ -23,7 +24,11 @@ class SubprocessWorker:
         self.arguments = arguments
         environment = {**os.environ, **workerEnvironment(dict(os.environ)), "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            [*self._command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+            [*self._command, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
         )
         pipes = [(self.process.stdout, onOutput), (self.process.stderr, onErrorOutput)]
         readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
@@ -40,6 +45,15 @@ class SubprocessWorker:
             reader.join()
         self.events.put((on_finished, self.process.wait()))
 
+    def write(self, data):
+        # What a command line was before, a request is to a worker that stays.
+        self.arguments = json.loads(data).get("arguments", self.arguments)
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
     def kill(self):
         if self.process is not None:
             killProcessTree(self.process.pid)
@@ -48,11 +62,17 @@ class SubprocessWorker:
 
     def pump(self, until, seconds=60):
         """Deliver messages on this thread until ``until()`` is true; fail after ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while not until():
-            assert time.monotonic() < deadline, "the worker took too long"
+        pump([self], until, seconds)
+
+
+def pump(workers, until, seconds=60):
+    """Deliver the messages of all workers on this thread until ``until()`` is true; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "the worker took too long"
+        for worker in list(workers):
             try:
-                callback, argument = self.events.get(timeout=0.05)
+                callback, argument = worker.events.get(timeout=0.01)
             except queue.Empty:
                 continue
             callback(argument)

@@ -54,6 +54,7 @@ def module(root, scene, monkeypatch):
 
 NEEDS_THE_APPLICATION = {
     "test_a_volume_from_a_file_is_upscaled_in_its_place",
+    "test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing",
     "test_the_panel_follows_its_parameter_node",
     "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
     "test_the_thick_slice_sample_is_in_sample_data",
@@ -163,6 +164,15 @@ def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_s
     serve(lambda: not widget.ui.cancelButton.enabled)
     assert slicer.util.getNode("Phantom SR x2").GetImageData().GetDimensions() == (48, 40, 6)
     assert widget.ui.statusLabel.text.startswith("Phantom SR x2: done in ")
+
+
+def test_the_modules_own_test_of_the_live_view_passes(module, widget, monkeypatch):
+    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda name: widget, raising=False)
+    result = unittest.TestResult()
+    name = "test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing"
+    module.SuperResolutionTest(name).run(result)
+    assert result.testsRun == 1 and not result.skipped
+    assert not result.errors + result.failures, (result.errors + result.failures)[0][1]
 
 
 def test_the_first_choice_is_a_volume_that_the_selector_shows(widget, scene):

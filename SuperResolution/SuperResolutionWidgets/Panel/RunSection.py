@@ -9,7 +9,6 @@ from SuperResolutionLib.errors import InputError
 from ..Forecast.TimeLeft import TimeLeft
 from ..Installation.InstallError import InstallError
 from ..Scene.Companion import Companion
-from ..Scene.VolumeNodes import volumeFromNode
 from ..Worker.UpscaleOutcome import UpscaleOutcome
 from .UpscaleTask import UpscaleTask
 
@@ -24,18 +23,35 @@ class RunSection:
         installer: has ``ensure()``, which raises InstallError.
         placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
             ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
+        startPreviewJob: as ``startJob``, returns a job of the warm worker. volumes: see the class ``KeptVolume``.
         onChanged: called when a run has ended, and when the preview comes or goes.
     """
 
-    def __init__(self, ui, choices, startJob, installer, placement, view, preview, currentSlice, runTimes, onChanged):
+    def __init__(
+        self,
+        ui,
+        choices,
+        startJob,
+        startPreviewJob,
+        installer,
+        placement,
+        view,
+        preview,
+        currentSlice,
+        volumes,
+        runTimes,
+        onChanged,
+    ):
         self._ui = ui
         self._choices = choices
         self._startJob = startJob
+        self._startPreviewJob = startPreviewJob
         self._installer = installer
         self._placement = placement
         self._view = view
         self._preview = preview
         self._currentSlice = currentSlice
+        self._volumes = volumes
         self._runTimes = runTimes
         self._onChanged = onChanged
         self._job = None
@@ -82,6 +98,16 @@ class RunSection:
         self._tell("\n".join([*self._news, "Cancelled; nothing was changed."]))
         self._onChanged()
 
+    def prepare(self, begin) -> None:
+        """Call ``begin(task)`` with what was chosen, once the packages for it are there; no run comes of it here."""
+
+        def beginQuietly(task: UpscaleTask) -> None:
+            begin(task)
+            if self._job is None:
+                self._tell("")
+
+        self._prepare(beginQuietly)
+
     def _prepare(self, begin) -> None:
         """Call ``begin(task)`` with the run that was chosen, once the packages for it are there."""
         if self._preparing:
@@ -115,7 +141,7 @@ class RunSection:
             self._waiting.append(task)
 
     def _startPreview(self, task: UpscaleTask) -> None:
-        volume = volumeFromNode(task.inputNode)
+        volume = self._volumes.of(task.inputNode)
         cut = self._currentSlice.find(task.inputNode, volume, task.sliceAxis, task.region, task.addsSlices)
 
         def show(task, outcome, seconds):
@@ -127,19 +153,19 @@ class RunSection:
             what = f"Cut through the slices at {'ijk'[cut.axis]} =" if task.addsSlices else "Slice"
             return f"{what} {cut.index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
 
-        self._start(task.ofCut(cut), show)
+        self._start(task.ofCut(cut), show, self._startPreviewJob)
 
-    def _start(self, task: UpscaleTask, use) -> None:
+    def _start(self, task: UpscaleTask, use, startJob=None) -> None:
         """Start a run; ``use(task, outcome, seconds)`` gets its result and returns what the user is told."""
         if task.inputNode.GetScene() is None:
             raise InputError(f"{task.inputNode.GetName()} was removed before its turn; it was not upscaled.")
-        volume = volumeFromNode(task.inputNode)
+        volume = self._volumes.of(task.inputNode)
         timeLeft, began = TimeLeft(), time.monotonic()
 
         def finished(outcome: UpscaleOutcome) -> None:
             self._finish(task, outcome, time.monotonic() - began, use)
 
-        job = self._startJob(lambda *step: self._showProgress(task, timeLeft, *step), finished)
+        job = (startJob or self._startJob)(lambda *step: self._showProgress(task, timeLeft, *step), finished)
         self._ui.progressBar.setRange(0, 0)
         self._ui.progressBar.format = "%p%"
         self._tellProgress(f"{task.name}: starting…")

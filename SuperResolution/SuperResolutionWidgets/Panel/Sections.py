@@ -1,40 +1,59 @@
 from __future__ import annotations
 
+from ..Scene.KeptVolume import KeptVolume
 from ..Views.ComparisonView import ComparisonView
 from ..Views.CurrentSlice import CurrentSlice
+from ..Views.LiveView import LiveView
 from ..Views.RegionBox import RegionBox
 from ..Views.SlicePreview import SlicePreview
 from .ChoicesSection import ChoicesSection
 from .CompareSection import CompareSection
+from .LiveSection import LiveSection
 from .RunSection import RunSection
 
 
 class Panel:
-    """What the widgets do, in three sections. Everything that needs the application comes in from outside.
+    """What the widgets do, in four sections. Everything that needs the application comes in from outside.
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
+        warmWorker: see the class ``WarmWorker``.
         installer: has ``ensure()``, which raises InstallError.
         placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
             ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan):
+    def __init__(self, ui, startJob, warmWorker, installer, placement, models, devices, forecast, runTimes, scan):
         self._parameters = None
         view = ComparisonView()
-        self._preview = SlicePreview(view)
+        live = LiveView()
+        self._preview = SlicePreview(view, live)
+        self._warmWorker = warmWorker
+        self._volumes = KeptVolume()
         self._choices = ChoicesSection(ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh)
         self._runs = RunSection(
             ui,
             self._choices,
             startJob,
+            lambda onProgress, onFinished: warmWorker.newJob(onProgress, onFinished),
             installer,
             placement,
             view,
             self._preview,
             CurrentSlice(),
+            self._volumes,
             runTimes,
+            self.refresh,
+        )
+        self._live = LiveSection(
+            ui,
+            self._choices,
+            self._runs.prepare,
+            self._preview,
+            live,
+            self._volumes,
+            lambda onProgress, onFinished: warmWorker.newJob(onProgress, onFinished),
             self.refresh,
         )
         self._compare = CompareSection(ui, placement, view, self._preview, self.refresh)
@@ -44,6 +63,7 @@ class Panel:
         self._parameters = parameters
         if parameters is None:
             self._preview.close()
+            self._volumes.forget()
         self._choices.setParameters(parameters)
         self.refresh()
 
@@ -52,7 +72,11 @@ class Panel:
         self._choices.refresh()
         self._compare.refresh(None if self._parameters is None else self._parameters.inputVolume)
         self._runs.refresh()
+        self._live.refresh()
 
     def stop(self) -> None:
         """End all runs without a result, and give the views back: the scene or the panel is going away."""
+        self._live.stop()
         self._runs.stop()
+        self._warmWorker.stop()
+        self._volumes.forget()

@@ -6,6 +6,7 @@ from typing import Any
 from ..Forecast.Workload import Workload
 from ..Scene.Companion import Companion
 from ..Views.Cut import Cut
+from .Quality import Quality
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class UpscaleTask:
             return list(self.options)
         # One word: a value that begins with a minus sign would be taken for an option.
         return [*self.options, "--region=" + ",".join(f"{value:.6f}" for value in self.region)]
+
+    def quick(self) -> UpscaleTask:
+        """Return the run with the compact network, at that network's own detail."""
+        options = list(self.options)
+        options[options.index("--quality") + 1] = Quality.FAST.value
+        if "--detail" in options:
+            place = options.index("--detail")
+            del options[place : place + 2]
+        return replace(self, options=tuple(options), workload=None)
 
     def ofCut(self, cut: Cut) -> UpscaleTask:
         """Return the run that makes one slice, or one cut through the slices, and what was added to it.

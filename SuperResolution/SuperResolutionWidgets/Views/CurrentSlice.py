@@ -27,7 +27,7 @@ class CurrentSlice:
         """
         axes = [axis for axis in (2, 1, 0) if (axis != sliceAxis) == throughSlices]
         first, last = ((0, 0, 0), volume.dimensions) if region is None else Grid.of(volume).box_of_region(region)
-        ijkToWorld = self._toWorld(volumeNode) @ volume.ijk_to_ras
+        ijkToWorld = self.toWorld(volumeNode) @ volume.ijk_to_ras
         for sliceNode in self._views(volumeNode):
             sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
             indices = np.linalg.inv(ijkToWorld) @ sliceToRas[:, 3]
@@ -43,7 +43,8 @@ class CurrentSlice:
         low[axis], high[axis] = index, index + 1
         return Cut(axis, tuple(low), tuple(high), sliceNode)
 
-    def _toWorld(self, volumeNode):
+    def toWorld(self, volumeNode):
+        """Return the 4 x 4 matrix of the parent transform of a volume to the world; of one that is not linear, none."""
         matrix = vtk.vtkMatrix4x4()
         transformNode = volumeNode.GetParentTransformNode()
         if transformNode is not None and transformNode.IsTransformToWorldLinear():

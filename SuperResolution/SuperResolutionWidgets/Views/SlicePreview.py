@@ -7,15 +7,22 @@ import slicer.util
 from SuperResolutionLib.geometry.volume import Volume
 
 from .ComparisonView import ComparisonView
+from .LiveView import LiveView
 
 
 class SlicePreview:
-    """Shows one upscaled slice, or a cut through slices, beside its interpolation; closed, it leaves nothing."""
+    """Shows one upscaled slice, or a cut through slices, beside its interpolation; closed, it leaves nothing.
+
+    Args:
+        view: see ``ComparisonView``.
+        live: the ``LiveView``, which ends wherever the preview, or another use of the views, needs them.
+    """
 
     NAMES = ("Interpolated (B-spline)", "Super resolution (preview)")
 
-    def __init__(self, view: ComparisonView):
+    def __init__(self, view: ComparisonView, live: LiveView):
         self._view = view
+        self._live = live
         self._nodeIDs: list[str] = []
 
     @property
@@ -38,7 +45,8 @@ class SlicePreview:
             slicer.util.setSliceViewerLayers(background=nodes[1])
 
     def close(self) -> None:
-        """Remove the slice from the scene and bring the views back to what they were."""
+        """Remove the slice from the scene and bring the views back to what they were, with nothing live in them."""
+        self._live.end()
         if not self._nodeIDs:
             return
         self._view.restore()

@@ -15,6 +15,7 @@ class WorkerMessages:
         self._decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in range(2)]
         self._unfinished = ""
         self._log = ""
+        self.ready: dict | None = None
         self.result: dict | None = None
         self.error: dict | None = None
 
@@ -46,3 +47,5 @@ class WorkerMessages:
             self.result = event
         elif kind == "error":
             self.error = event
+        elif kind == "ready":
+            self.ready = event

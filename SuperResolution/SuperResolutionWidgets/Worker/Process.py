@@ -20,5 +20,8 @@ class WorkerProcess(Protocol):
             onFinished: gets the exit code once all output has been passed on; -1 where nothing could be started.
         """
 
+    def write(self, data: bytes) -> None:
+        """Give the process bytes on its standard input. Nothing happens where it has ended."""
+
     def kill(self) -> None:
         """Kill the process and every process below it, and wait for its end. No callback comes afterwards."""

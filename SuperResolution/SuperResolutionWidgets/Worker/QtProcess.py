@@ -39,6 +39,10 @@ class QtWorkerProcess:
         self._process.connect("errorOccurred(QProcess::ProcessError)", self._failToStart)
         self._process.start(python, ["-m", "SuperResolutionLib", *arguments])
 
+    def write(self, data):
+        if self._process is not None:
+            self._process.write(data)
+
     def kill(self):
         if self._process is None:
             return

@@ -70,7 +70,7 @@ class MakeNewSlices:
 
         levels, across = run.survey.stored, 2 - self.slice_axis
         scale, device = levels.scale, torch.device(run.device.name)
-        network = self.model.load(self.detail)
+        network = run.load(self.model, self.detail)
         bands, adapted = run.survey.slice_bands, False
         if self.adapt:
             scan = run.survey.seen

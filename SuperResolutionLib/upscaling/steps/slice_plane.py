@@ -87,7 +87,7 @@ class RefineSlicePlane:
 
         levels = run.survey.acquired if self.from_band else run.survey.stored
         device = torch.device(run.device.name)
-        network = self.model.load(self.detail)
+        network = run.load(self.model, self.detail)
         choice = fastest_precision(network, device)
         if choice.precision == "int8" and self._shows_8_bits(run.survey.modality, largest_weight()):
             because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"

@@ -29,6 +29,7 @@ BUTTONS = [
     "uncertaintyCheckBox",
     "checkInstallationButton",
     "previewButton",
+    "liveButton",
     "upscaleButton",
     "cancelButton",
     "sideBySideButton",
@@ -44,6 +45,7 @@ SCRIPTED = [
     "installationLabel",
     "progressBar",
     "statusLabel",
+    "liveLabel",
 ]
 
 
@@ -137,6 +139,7 @@ def test_nothing_is_clipped(width):
     ui.forecastLabel.text = "Result: 1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB"
     ui.forecastLabel.text += "\nStored at 0.96 mm, acquired at 1.92 mm; upscaled from the acquired band."
     ui.statusLabel.text = "The model mri-x4-compact was trained on MR, and this is CT. " * 2
+    ui.liveLabel.text = "Live in Red: slice 120, 0.3 s. " * 3
     ui.modelDescriptionLabel.text = "mri-x4-compact: MRI, slice plane x4: compact network, fast, predicts no texture"
     ui.deviceNoteLabel.text = "Runs on the CPU: no NVIDIA GPU was found (nvidia-smi lists none)."
     for button in (ui.advancedCollapsibleButton, ui.compareCollapsibleButton):
@@ -177,7 +180,7 @@ def _check_text(widget):
 
 def test_the_tab_key_reaches_all_that_can_be_used(form):
     top, ui = load_panel()
-    for button in (ui.upscaleButton, ui.previewButton, ui.cancelButton, ui.compareCollapsibleButton):
+    for button in (ui.upscaleButton, ui.previewButton, ui.liveButton, ui.cancelButton, ui.compareCollapsibleButton):
         button.enabled = True
     ui.advancedCollapsibleButton.collapsed = False
     top.resize(350, 1000)

@@ -244,11 +244,11 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
 
 
 def test_a_preview_of_new_slices_is_a_cut_through_them(ready, phantom, views):
-    from panel_bench import SLOW
+    from panel_bench import SLOW_WARM
 
     ready.parameters.purpose = Purpose.ISOTROPIC
     ready.parameters.adapt = True
-    ready.command = SLOW
+    ready.command = SLOW_WARM
     ready.run("previewButton", until=lambda: "1 of 4" in ready.status)
     assert "--isotropic" in ready.arguments
     assert "--adapt" in ready.options and "--adapt" not in ready.arguments
@@ -300,13 +300,14 @@ def test_a_result_takes_the_place_of_the_preview(ready, phantom, views):
 
 
 def test_cancelling_a_preview_leaves_nothing(ready, phantom, views, contents):
-    from panel_bench import SLOW
+    from panel_bench import SLOW_WARM
 
     before = contents(), state(views)
-    ready.command = SLOW
+    ready.command = SLOW_WARM
     ready.run("previewButton", until=lambda: "1 of 4" in ready.status)
     ready.click("cancelButton")
     assert (contents(), state(views)) == before
+    ready.panel.stop()
     assert not ready.leftovers
 
 

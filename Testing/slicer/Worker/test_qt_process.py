@@ -9,6 +9,7 @@ pytest.importorskip("PySide6", reason="QProcess comes with PySide6")
 from pythonqt_stand_ins import Application, qt_module, serve  # noqa: E402
 from subprocess_worker import alive  # noqa: E402
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob  # noqa: E402
+from SuperResolutionWidgets.Worker.WarmWorker import WarmWorker  # noqa: E402
 
 from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
@@ -48,6 +49,19 @@ def test_the_event_loop_stays_live_while_the_command_line_works(new_worker, pyth
     assert outcomes[0].volume.dimensions == (40, 48, 2), outcomes[0]
     assert steps[-1][:2] == (2, 2)
     assert rounds > 5
+
+
+def test_the_warm_worker_is_asked_through_the_launcher_and_ends_with_it(new_worker, python_slicer, volume, tmp_path):
+    python_slicer()
+    outcomes, warm = [], WarmWorker(new_worker, str(tmp_path))
+    for _ in range(2):
+        job = warm.newJob(lambda *step: None, outcomes.append)
+        job.start(volume, ["--factor", "2", "--device", "cpu", "--quality", "fast"])
+    serve(lambda: len(outcomes) == 2)
+    assert [outcome.volume.dimensions for outcome in outcomes] == [(40, 48, 2)] * 2, outcomes
+    assert list(tmp_path.glob("SuperResolution-*"))
+    warm.stop()
+    assert not list(tmp_path.glob("SuperResolution-*"))
 
 
 def test_cancel_ends_the_launcher_and_what_it_launched(new_worker, python_slicer, volume, tmp_path):

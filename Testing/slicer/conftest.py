@@ -64,6 +64,26 @@ def views(scene):
     return find
 
 
+@pytest.fixture
+def layout_manager(scene, views, monkeypatch):
+    """Slicer's layout manager as ``slicer.app`` has it: its slice logics fit the views when they are asked to."""
+    from types import SimpleNamespace
+
+    import slicer
+    import vtk
+
+    logics = vtk.vtkCollection()
+    for name in ("Red", "Yellow", "Green"):
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLScene(scene)
+        logic.SetSliceNode(views(name)[0])
+        logic.SetSliceCompositeNode(views(name)[1])
+        logics.AddItem(logic)
+    manager = SimpleNamespace(mrmlSliceLogics=lambda: logics)
+    monkeypatch.setattr(slicer, "app", SimpleNamespace(layoutManager=lambda: manager), raising=False)
+    return manager
+
+
 OBLIQUE = np.array([[-0.72, 0.2, 0.4, 30.0], [0.18, 0.88, -0.3, -20.0], [-0.1, 0.02, 2.9, 15.0], [0, 0, 0, 1.0]])
 
 

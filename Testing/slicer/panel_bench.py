@@ -1,6 +1,7 @@
 """A panel with its real .ui on the test scene, and everything that it is given within reach."""
 
 import sys
+from pathlib import Path
 
 from pythonqt_stand_ins import StandInParameters, load_panel
 from subprocess_worker import SubprocessWorker
@@ -18,6 +19,8 @@ from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
 SLOW = (sys.executable, "-c", f"import time; print('{STEP}', flush=True); time.sleep(60)")
 """A worker that makes one step and then none."""
+QUICK = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+"""A worker that repeats voxels."""
 
 
 class StandInSettings(dict):
@@ -55,6 +58,7 @@ class PanelBench:
             forecast=Forecaster(run_times),
             runTimes=run_times,
             scan=SurveyedScan(),
+            whenQuiet=lambda function: function,
         )
         self.attach()
         return self

@@ -54,23 +54,30 @@ def module(root, scene, monkeypatch):
 
 NEEDS_THE_APPLICATION = {
     "test_a_volume_from_a_file_is_upscaled_in_its_place",
-    "test_the_panel_follows_its_parameter_node",
-    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
     "test_the_thick_slice_sample_is_in_sample_data",
     "test_the_worker_answers_and_can_be_killed",
 }
+NEEDS_THE_PANEL = {
+    "test_a_scene_that_is_loaded_with_the_panel_open_is_taken_up",
+    "test_the_panel_follows_its_input_volume",
+    "test_the_panel_follows_its_parameter_node",
+    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
+}
 
 
-def test_the_modules_own_tests_pass_with_slicers_scene(module):
-    names = [
-        n for n in unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest) if n not in NEEDS_THE_APPLICATION
-    ]
-    assert len(names) == 4
+def run_own_tests(module, names):
     result = unittest.TestResult()
-    unittest.TestSuite(map(module.SuperResolutionTest, names)).run(result)
-    assert result.testsRun == 4
+    unittest.TestSuite(map(module.SuperResolutionTest, sorted(names))).run(result)
+    assert result.testsRun == len(names)
     assert not result.skipped
-    assert not result.errors + result.failures, (result.errors + result.failures)[0][1]
+    assert not result.errors + result.failures, "\n".join(trace for _, trace in result.errors + result.failures)
+
+
+def test_the_modules_own_tests_pass_with_slicers_scene(module, views):
+    names = set(unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest))
+    names -= NEEDS_THE_APPLICATION | NEEDS_THE_PANEL
+    assert len(names) == 5
+    run_own_tests(module, names)
 
 
 def test_the_modules_own_tests_can_fail(module, monkeypatch):
@@ -132,11 +139,15 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
     monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
     application = stand_ins.Application(
-        temporaryPath=str(tmp_path), userSettings=StandInSettings, layoutManager=lambda: None
+        temporaryPath=str(tmp_path),
+        userSettings=StandInSettings,
+        layoutManager=lambda: None,
+        processEvents=stand_ins.process_events,
     )
     monkeypatch.setattr(slicer, "app", application, raising=False)
     monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
-    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.Worker.QtProcess"], "qt", sys.modules["qt"])
+    for user in ("Worker.QtProcess", "Panel.QuietTimer"):
+        monkeypatch.setattr(sys.modules[f"SuperResolutionWidgets.{user}"], "qt", sys.modules["qt"])
     monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
     monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
     monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
@@ -146,8 +157,14 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     made.layout = types.SimpleNamespace(addWidget=lambda widget: None)
     made.parent = types.SimpleNamespace(isEntered=True)
     made.setup()
+    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda name: made, raising=False)
     yield made
     made.cleanup()
+
+
+def test_the_modules_own_tests_of_the_panel_pass(module, widget, python_slicer):
+    python_slicer()
+    run_own_tests(module, NEEDS_THE_PANEL)
 
 
 def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_slicer, tmp_path):
@@ -204,7 +221,7 @@ def test_a_run_goes_on_in_another_module_and_a_new_scene_is_taken_up(widget, pha
     assert widget.ui.upscaleButton.enabled
     widget.onSceneStartClose(None, None)
     scene.Clear(False)
-    widget.onSceneEndClose(None, None)
+    widget.onSceneEndChange(None, None)
     assert widget.ui.inputSelector.currentNode() is None
     assert not widget.ui.upscaleButton.enabled
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import slicer
+
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.plan import Plan, plan
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 from ..Forecast.Prospect import Prospect
 from ..Scene.Companion import Companion
+from ..Scene.FollowedNode import FollowedNode
 from ..Scene.VolumeNodes import regionFromRoi, volumeFromNode
 from .Purpose import Purpose
 from .UpscaleTask import UpscaleTask
@@ -21,6 +24,7 @@ class ChoicesSection:
         placement, models, devices, forecast, scan, regionBox: see the classes ``ResultPlacement``,
             ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``SurveyedScan`` and ``RegionBox``.
         onMoved: called when the user has changed the box of the region.
+        onScanChanged: called when the input volume has changed: its voxels, its place, its name.
 
     Attributes:
         prospect: of the run that the choices lead to, None where they lead to none.
@@ -29,7 +33,7 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, scan, regionBox, onMoved):
+    def __init__(self, ui, placement, models, devices, forecast, scan, regionBox, onMoved, onScanChanged):
         self._ui = ui
         self._placement = placement
         self._models = models
@@ -38,6 +42,10 @@ class ChoicesSection:
         self._scan = scan
         self._regionBox = regionBox
         self._onMoved = onMoved
+        self._onScanChanged = onScanChanged
+        self._followedScan = FollowedNode(
+            slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+        )
         self._parameters = None
         self._listedModels: list[str] | None = None
         self._deviceNotes: dict[str, str] = {}
@@ -54,6 +62,11 @@ class ChoicesSection:
         """Whether the user has the panel before the eyes."""
         return self._parameters is not None
 
+    @property
+    def inputNode(self):
+        """The volume node that is chosen, or None."""
+        return None if self._parameters is None else self._parameters.inputVolume
+
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none."""
         self._parameters = parameters
@@ -61,6 +74,7 @@ class ChoicesSection:
         # The box of a saved scene is shown or hidden as it was saved.
         self._shownRegion = None if parameters is None else parameters.region
         self._regionBox.follow(self._shownRegion, self._onMoved)
+        self._followScan()
         if parameters is None:
             self.prospect = None
             self._scan.forget()
@@ -72,6 +86,7 @@ class ChoicesSection:
         """Make the widgets agree with the parameters and with the nodes that they name."""
         if self._parameters is None:
             return
+        self._followScan()
         self._listModels()
         self._select(self._ui.modelComboBox, "model", "")
         self._select(self._ui.deviceComboBox, "device", "auto")
@@ -119,6 +134,10 @@ class ChoicesSection:
             self._listAllDevices()
             if self._parameters is not None:
                 self._describeDevice()
+
+    def _followScan(self) -> None:
+        if self.inputNode is not self._followedScan.node:
+            self._followedScan.follow(self.inputNode, self._onScanChanged)
 
     def _foretell(self) -> None:
         """Show what the result will be, or why there can be none."""

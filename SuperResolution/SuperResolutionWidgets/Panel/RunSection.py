@@ -19,7 +19,7 @@ class RunSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        choices: has ``task()`` and ``prospect``, see ``ChoicesSection``.
+        choices: has ``task()``, ``prospect``, ``isOpen`` and ``inputNode``, see ``ChoicesSection``.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure()``, which raises InstallError.
         placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
@@ -174,14 +174,32 @@ class RunSection:
             raise
 
     def _place(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float) -> str:
-        self._preview.close()
-        self._view.end()
         report = outcome.report
         node = self._placement.place(
-            outcome.volume, report, task.inputNode, task.name, task.outputNode, companions=outcome.companions
+            outcome.volume,
+            report,
+            task.inputNode,
+            task.name,
+            task.outputNode,
+            show=self._makesRoomFor(task.inputNode),
+            companions=outcome.companions,
         )
         device = report["device_label"]
         return "\n".join([f"{node.GetName()}: done in {seconds:.0f} s on {device}.", *report["warnings"]])
+
+    def _makesRoomFor(self, inputNode) -> bool:
+        """Return whether the views may show a result, once what they show for its sake has ended.
+
+        They are the user's who works in another module, or looks at a comparison of another volume.
+        """
+        if not self._choices.isOpen:
+            return False
+        comparing = self._preview.isShown or self._view.isSideBySide or self._view.isFading
+        if comparing and self._choices.inputNode is not inputNode:
+            return False
+        self._preview.close()
+        self._view.end()
+        return True
 
     def _startNext(self) -> None:
         while self._job is None and self._waiting:

@@ -18,13 +18,17 @@ class Panel:
         installer: has ``ensure()``, which raises InstallError.
         placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
             ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
+        whenQuiet: called as ``whenQuiet(function)``, returns what calls it once nothing happens any more, such as a
+            ``QuietTimer``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan):
+    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan, whenQuiet):
         self._parameters = None
-        view = ComparisonView()
+        view = ComparisonView(self._onViewsLeft)
         self._preview = SlicePreview(view)
-        self._choices = ChoicesSection(ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh)
+        self._choices = ChoicesSection(
+            ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh, whenQuiet(self.refresh)
+        )
         self._runs = RunSection(
             ui,
             self._choices,
@@ -52,6 +56,10 @@ class Panel:
         self._choices.refresh()
         self._compare.refresh(None if self._parameters is None else self._parameters.inputVolume)
         self._runs.refresh()
+
+    def _onViewsLeft(self) -> None:
+        self._preview.close()
+        self.refresh()
 
     def stop(self) -> None:
         """End all runs without a result, and give the views back: the scene or the panel is going away."""

@@ -49,12 +49,15 @@ class ResultPlacement:
 
     def resultOf(self, inputNode):
         """Return the newest result that was made of a node and is still in the scene, or None."""
-        results = [
+        results = self._resultsOf(inputNode)
+        return results[-1] if results else None
+
+    def _resultsOf(self, inputNode) -> list:
+        return [
             node
             for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
             if inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
         ]
-        return results[-1] if results else None
 
     def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True, companions=None):
         """Return the node that holds ``volume``: ``outputNode``, or a new one called ``name``.
@@ -66,6 +69,7 @@ class ResultPlacement:
             volume, report: of an ``UpscaleResult``.
             inputNode: whose display, transform, hierarchy parent and unit of the voxels are taken over. It is not
                 changed.
+            show: whether the views that show the input show the result instead, see ``_show``.
             companions: ``Companion`` to its volume; each gets a node of its own, to which the result's node refers.
         """
         staging = self._staged(volume)
@@ -96,7 +100,7 @@ class ResultPlacement:
                 self._remove(node)
             raise
         if show:
-            self._show(node)
+            self._show(node, inputNode)
         return node
 
     def _staged(self, volume):
@@ -186,11 +190,25 @@ class ResultPlacement:
         else:
             hierarchy.CreateItem(parent, node)
 
-    def _show(self, node):
-        # Without a main window there is no layout whose views could be fitted.
-        application = getattr(slicer, "app", None)
-        hasViews = application is not None and application.layoutManager() is not None
-        slicer.util.setSliceViewerLayers(background=node, fit=hasViews)
+    def _show(self, node, inputNode):
+        """Show a result where its input is on show, or else an earlier result of it; the views stay where they are.
+
+        Only where nothing is on show at all, all views show it.
+        """
+        views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if not any(view.GetBackgroundVolumeID() or view.GetForegroundVolumeID() for view in views):
+            # Without a main window there is no layout whose views could be fitted.
+            application = getattr(slicer, "app", None)
+            hasViews = application is not None and application.layoutManager() is not None
+            slicer.util.setSliceViewerLayers(background=node, fit=hasViews)
+            return
+        earlier = {result.GetID() for result in self._resultsOf(inputNode)}
+        for shown in ({inputNode.GetID()}, earlier):
+            chosen = [view for view in views if view.GetBackgroundVolumeID() in shown]
+            if chosen:
+                break
+        for view in chosen:
+            view.SetBackgroundVolumeID(node.GetID())
 
     def _remove(self, node):
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

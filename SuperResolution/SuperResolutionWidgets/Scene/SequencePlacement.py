@@ -55,7 +55,7 @@ class SequencePlacement(ResultPlacement):
                 self._removeWithItem(node)
             raise
         if show:
-            self._show(shown)
+            self._show(shown, inputShown or sequenceNode)
         return fineNode
 
     def _nodes(self):

@@ -5,9 +5,15 @@ import slicer
 import slicer.util
 import vtk
 
+from ..Scene.FollowedNode import FollowedNode
+
 
 class ComparisonView:
-    """Shows two volumes side by side, linked and with the same field of view, or fades between them."""
+    """Shows two volumes side by side, linked and with the same field of view, or fades between them.
+
+    Args:
+        onLeft: called when the user has left the two views by choosing another layout.
+    """
 
     VIEWS = ("Red", "Yellow")
     ORIENTATIONS = (
@@ -17,9 +23,11 @@ class ComparisonView:
     )
     """Sagittal, coronal and axial as Slicer turns its views; columns: to the right, upwards, towards the user."""
 
-    def __init__(self):
+    def __init__(self, onLeft=lambda: None):
+        self._onLeft = onLeft
         self._before = None
-        self._isFading = False
+        self._beforeFading = None
+        self._layout = FollowedNode()
 
     @property
     def isSideBySide(self) -> bool:
@@ -27,7 +35,7 @@ class ComparisonView:
 
     @property
     def isFading(self) -> bool:
-        return self._isFading
+        return self._beforeFading is not None
 
     def sideBySide(self, left, right, like=None, across: int | None = None) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
@@ -37,14 +45,14 @@ class ComparisonView:
             across: axis of the volumes, 0, 1, 2 for i, j, k, across which both are turned, onto the middle of
                 ``right``; None leaves them as they are turned.
         """
-        if self._before is not None:
-            self.restore()
+        self.end()
         views = [self._nodes(name) for name in self.VIEWS]
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         if layout is None or None in sum(views, ()):
             return False
         self._before = (layout.GetViewArrangement(), [self._state(*view) for view in views])
         layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
+        self._layout.follow(layout, self._onLayoutChanged)
         (first, _), (second, _) = views
         if like is not None and like is not first:
             self._align(first, like)
@@ -66,21 +74,27 @@ class ComparisonView:
     def fade(self, under, over, opacity: float) -> None:
         """Show ``under`` in all slice views and ``over`` on it, with an opacity of 0 to 1."""
         self.restore()
+        if self._beforeFading is None:
+            composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+            self._beforeFading = [(composite, self._layers(composite)) for composite in composites]
         slicer.util.setSliceViewerLayers(background=under, foreground=over, foregroundOpacity=opacity)
-        self._isFading = True
 
     def end(self) -> None:
-        """Leave the views to what comes next: neither side by side nor with anything over it."""
+        """Leave the views to what comes next: what they showed before, neither side by side nor fading."""
         self.restore()
-        if self._isFading:
-            self._isFading = False
-            slicer.util.setSliceViewerLayers(foreground=None, foregroundOpacity=0.0)
+        if self._beforeFading is None:
+            return
+        before, self._beforeFading = self._beforeFading, None
+        for composite, layers in before:
+            if composite.GetScene() is not None:
+                self._setLayers(composite, layers)
 
     def restore(self) -> None:
         """Bring the views back to what they were before ``sideBySide``; volumes that are gone are left out."""
         if self._before is None:
             return
         (arrangement, states), self._before = self._before, None
+        self._layout.follow(None)
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         # A layout that the user chose meanwhile stays.
         if layout is not None and layout.GetViewArrangement() == layout.SlicerLayoutSideBySideView:
@@ -89,6 +103,12 @@ class ComparisonView:
             sliceNode, composite = self._nodes(name)
             if sliceNode is not None and composite is not None:
                 self._setState(sliceNode, composite, state)
+
+    def _onLayoutChanged(self) -> None:
+        layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        if layout.GetViewArrangement() != layout.SlicerLayoutSideBySideView:
+            self.restore()
+            self._onLeft()
 
     def _nodes(self, layoutName: str):
         """Return the slice node and the composite node of a view, None for what the scene lacks."""
@@ -100,22 +120,28 @@ class ComparisonView:
             "sliceToRas": slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS()),
             "heightOfView": sliceNode.GetFieldOfView()[1],
             "origin": sliceNode.GetXYZOrigin(),
-            "background": composite.GetBackgroundVolumeID(),
-            "foreground": composite.GetForegroundVolumeID(),
+            "layers": self._layers(composite),
             "linked": composite.GetLinkedControl(),
             "hotLinked": composite.GetHotLinkedControl(),
         }
 
     def _setState(self, sliceNode, composite, state: dict) -> None:
         self._place(sliceNode, state["sliceToRas"], state["heightOfView"], state["origin"])
-        for layer, setVolume in (
-            ("background", composite.SetBackgroundVolumeID),
-            ("foreground", composite.SetForegroundVolumeID),
-        ):
-            volumeID = state[layer]
-            setVolume(volumeID if volumeID and slicer.mrmlScene.GetNodeByID(volumeID) else None)
+        self._setLayers(composite, state["layers"])
         composite.SetLinkedControl(state["linked"])
         composite.SetHotLinkedControl(state["hotLinked"])
+
+    def _layers(self, composite) -> tuple:
+        volumeIDs = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()
+        return (*volumeIDs, composite.GetForegroundOpacity())
+
+    def _setLayers(self, composite, layers: tuple) -> None:
+        background, foreground = (
+            volumeID if volumeID and slicer.mrmlScene.GetNodeByID(volumeID) else None for volumeID in layers[:2]
+        )
+        composite.SetBackgroundVolumeID(background)
+        composite.SetForegroundVolumeID(foreground)
+        composite.SetForegroundOpacity(layers[2])
 
     def _align(self, sliceNode, like) -> None:
         matrix = slicer.util.arrayFromVTKMatrix(like.GetSliceToRAS())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import vtk
+from ..Scene.FollowedNode import FollowedNode
 
 
 class RegionBox:
@@ -10,16 +10,11 @@ class RegionBox:
     """Side of the first box, as a share of the volume's."""
 
     def __init__(self):
-        self._followed = None
-        self._tag = None
+        self._followed = FollowedNode()
 
     def follow(self, roiNode, onMoved) -> None:
         """Call ``onMoved()`` whenever this markups ROI changes, and no other any more; None follows nothing."""
-        if self._followed is not None:
-            self._followed.RemoveObserver(self._tag)
-        self._followed = roiNode
-        if roiNode is not None:
-            self._tag = roiNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: onMoved())
+        self._followed.follow(roiNode, onMoved)
 
     def show(self, roiNode, volumeNode) -> None:
         """Show the markups ROI; if it has no extent yet, put it around the middle of the volume."""

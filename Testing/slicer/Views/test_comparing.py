@@ -310,6 +310,89 @@ def test_cancelling_a_preview_leaves_nothing(ready, phantom, views, contents):
     assert not ready.leftovers
 
 
+# ---------------------------------------------------------------- a result that arrives
+
+
+def shown(views):
+    """The names of the volumes in the background of the three views."""
+    nodes = [slicer.mrmlScene.GetNodeByID(views(name)[1].GetBackgroundVolumeID() or "") for name in VIEWS]
+    return [node and node.GetName() for node in nodes]
+
+
+@pytest.fixture
+def looking(ready, phantom, straight, views, layout_manager):
+    """The open panel, a user who has zoomed and scrolled in views of two volumes, and a quick worker."""
+    from panel_bench import QUICK
+
+    for name, volume in zip(VIEWS, (phantom, straight, phantom)):
+        views(name)[1].SetBackgroundVolumeID(volume.GetID())
+        views(name)[0].SetFieldOfView(12, 9, 1)
+        views(name)[0].SetXYZOrigin(1, 2, 0)
+        look_at(views(name)[0], (31, -21, 16))
+    ready.command = QUICK
+    return ready
+
+
+def places(views):
+    """Where the three views are, and how far they are zoomed."""
+    nodes = [views(name)[0] for name in VIEWS]
+    matrices = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()).round(9).tolist() for node in nodes]
+    return matrices, [(node.GetFieldOfView(), node.GetXYZOrigin()) for node in nodes]
+
+
+def test_a_result_takes_the_place_of_its_input_where_that_is_on_show_and_no_view_moves(looking, views):
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2", "Straight", "Phantom SR x2"]
+    assert places(views) == before
+
+
+def test_a_result_takes_the_place_of_an_earlier_one_where_the_input_is_not_on_show(looking, views):
+    looking.run()
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2_1", "Straight", "Phantom SR x2_1"]
+    assert places(views) == before
+
+
+def test_the_first_result_in_empty_views_is_fitted(looking, views):
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(None)
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2"] * 3
+    assert places(views) != before
+
+
+def test_a_result_that_comes_while_the_user_is_in_another_module_changes_no_view(looking, views):
+    looking.ui.fadeSlider.setValue(40)
+    before = state(views)
+    looking.click("upscaleButton")
+    looking.panel.setParameters(None)
+    looking.serve()
+    assert slicer.util.getNode("Phantom SR x2") is not None
+    assert state(views) == before
+
+
+def test_the_result_of_a_volume_that_is_not_on_show_changes_no_view(looking, straight, views):
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(straight.GetID())
+    before = state(views)
+    looking.run()
+    assert state(views) == before
+
+
+def test_the_result_of_another_volume_does_not_end_a_comparison(looking, straight, views, make):
+    make(straight)
+    looking.click("upscaleButton")
+    looking.parameters.inputVolume = straight
+    looking.click("sideBySideButton")
+    before = state(views)
+    looking.serve()
+    assert slicer.util.getNode("Phantom SR x2") is not None
+    assert looking.ui.sideBySideButton.checked and state(views) == before
+
+
 # ---------------------------------------------------------------- the comparison, in the panel
 
 

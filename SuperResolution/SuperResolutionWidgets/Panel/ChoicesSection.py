@@ -5,13 +5,14 @@ from dataclasses import replace
 import slicer
 
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.models.bundles import Model
 from SuperResolutionLib.upscaling.plan import Plan, plan
 from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 from ..Forecast.Prospect import Prospect
 from ..Scene.Companion import Companion
 from ..Scene.FollowedNode import FollowedNode
-from ..Scene.VolumeNodes import regionFromRoi, volumeFromNode
+from ..Scene.VolumeNodes import boxFromRoi, volumeFromNode
 from .Purpose import Purpose
 from .UpscaleTask import UpscaleTask
 
@@ -51,6 +52,7 @@ class ChoicesSection:
         self._deviceNotes: dict[str, str] = {}
         self._shownRegion = None
         self._addsSlices = False
+        self._planned: tuple[Model, ...] = ()
         self.prospect: Prospect | None = None
         self._addDevices(devices.ALWAYS)
         ui.modelComboBox.connect("currentIndexChanged(int)", self.onModelChosen)
@@ -91,10 +93,10 @@ class ChoicesSection:
         self._select(self._ui.modelComboBox, "model", "")
         self._select(self._ui.deviceComboBox, "device", "auto")
         self._show(self._parameters.purpose is Purpose.SPACING, "spacing", "SpinBox")
-        self._describeModel()
         self._describeDevice()
         self._showRegion()
         self._foretell()
+        self._describeModel()
         self._show(self._addsSlices, "thickness", "SpinBox")
         self._ui.adaptCheckBox.visible = self._addsSlices
 
@@ -107,7 +109,8 @@ class ChoicesSection:
         if self._parameters is None:
             return None
         parameters = self._parameters
-        todo = self._plan(volumeFromNode(parameters.inputVolume))
+        volume = volumeFromNode(parameters.inputVolume)
+        todo = self._plan(volume)
         prospect = self._forecast.prospect(todo, len(self._companions()))
         return UpscaleTask(
             inputNode=parameters.inputVolume,
@@ -115,7 +118,8 @@ class ChoicesSection:
             name=self._placement.nameWith(parameters.inputVolume, parameters.purpose.suffix(parameters.spacing)),
             options=tuple(self._options(prospect)),
             companions=self._companions(),
-            region=self._region(),
+            box=self._box(volume),
+            imageTime=parameters.inputVolume.GetImageData().GetMTime(),
             sliceAxis=todo.survey.slice_axis,
             addsSlices=prospect.addsSlices,
             workload=prospect.workload,
@@ -142,12 +146,17 @@ class ChoicesSection:
     def _foretell(self) -> None:
         """Show what the result will be, or why there can be none."""
         parameters = self._parameters
-        self.prospect, self._addsSlices = None, False
+        self.prospect, self._addsSlices, self._planned = None, False, ()
         try:
             volume = volumeFromNode(parameters.inputVolume)
-            prospect = self._forecast.prospect(self._plan(volume), len(self._companions()))
-            note = self._scan.note(parameters.inputVolume, volume, parameters.asStored)
-            text = "\n".join(filter(None, [f"Result: {prospect.text()}", note]))
+            todo = self._plan(volume)
+            prospect = self._forecast.prospect(todo, len(self._companions()))
+            notes = [
+                self._scan.note(parameters.inputVolume, volume, parameters.asStored),
+                self._placement.noteOn(parameters.inputVolume),
+                *todo.warnings,
+            ]
+            text = "\n".join(filter(None, [f"Result: {prospect.text()}", *notes]))
             self.prospect = prospect
         except InputError as error:
             text = str(error)
@@ -155,13 +164,14 @@ class ChoicesSection:
 
     def _plan(self, volume) -> Plan:
         parameters = self._parameters
+        self._placement.checkInputNode(parameters.inputVolume)
         self._placement.checkOutputNode(parameters.outputVolume, parameters.inputVolume)
         request = UpscaleRequest(
             **parameters.purpose.request(parameters.spacing),
             model=parameters.model or None,
             quality=parameters.quality.value,
             device=parameters.device,
-            region=self._region(),
+            box=self._box(volume),
             uncertainty=parameters.uncertainty,
             as_stored=parameters.asStored,
         )
@@ -169,6 +179,7 @@ class ChoicesSection:
         todo = plan(scan, request)
         # Remembered before a thickness can be refused, which the user must be able to see and change.
         self._addsSlices = todo.new_slices is not None
+        self._planned = tuple(step.model for step in (todo.slice_plane, todo.new_slices) if step is not None)
         if self._addsSlices and (parameters.thickness or parameters.adapt):
             todo = plan(scan, replace(request, thickness=parameters.thickness or None, adapt=parameters.adapt))
         return todo
@@ -192,19 +203,24 @@ class ChoicesSection:
     def _companions(self) -> tuple[Companion, ...]:
         return tuple(companion for companion in Companion if getattr(self._parameters, companion.value))
 
-    def _region(self):
+    def _box(self, volume):
         roi = self._parameters.region
-        return None if roi is None else regionFromRoi(roi, self._parameters.inputVolume)
+        return None if roi is None else boxFromRoi(roi, self._parameters.inputVolume, volume)
 
     def _showRegion(self) -> None:
         region = self._parameters.region
         if region is not self._shownRegion:
+            if self._shownRegion is not None:
+                self._regionBox.hide(self._shownRegion)
             self._shownRegion = region
             if region is not None:
                 self._regionBox.show(region, self._parameters.inputVolume)
             self._regionBox.follow(region, self._onMoved)
 
     def _chosenModel(self):
+        """Return the model that the plan names, one that offers a detail before others; else what the catalogue says."""
+        for model in (*filter(lambda model: model.has_detail, self._planned), *self._planned):
+            return model
         parameters = self._parameters
         return self._models.chosen(parameters.purpose, parameters.model, parameters.quality.value)
 

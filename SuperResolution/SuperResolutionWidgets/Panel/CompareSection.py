@@ -38,7 +38,10 @@ class CompareSection:
             self._fill(offered)
         self._ui.compareCollapsibleButton.enabled = result is not None
         self._filling = True
-        self._ui.sideBySideButton.checked = self._view.isSideBySide and not self._preview.isShown
+        sideBySide = self._view.isSideBySide and not self._preview.isShown
+        self._ui.sideBySideButton.checked = sideBySide
+        # A dark style hardly shows that a button is pressed.
+        self._ui.sideBySideButton.text = "Leave side &by side" if sideBySide else "Side &by side"
         if not self._view.isFading:
             self._ui.fadeSlider.value = self._ui.fadeSlider.maximum
         self._filling = False
@@ -55,8 +58,12 @@ class CompareSection:
         self._onChanged()
 
     def onOtherChosen(self, _index: int) -> None:
-        if not self._filling and self._ui.sideBySideButton.checked:
+        if self._filling:
+            return
+        if self._ui.sideBySideButton.checked:
             self.onSideBySide(True)
+        elif self._view.isFading:
+            self.onFade(self._ui.fadeSlider.value)
 
     def onFade(self, percent: int) -> None:
         if self._filling:

@@ -6,7 +6,7 @@ import qt
 class QuietTimer:
     """Calls a function once it has not been asked for during ``MILLISECONDS``.
 
-    A node may change thirty times a second, as the frames of a sequence that is played, and a look at a scan takes time.
+    A node may change thirty times a second, as where a sequence is played, and a look at a scan takes time.
 
     Args:
         function: what is called, on the thread of the event loop.

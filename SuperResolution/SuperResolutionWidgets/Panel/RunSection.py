@@ -40,15 +40,19 @@ class RunSection:
         self._onChanged = onChanged
         self._job = None
         self._waiting: deque[UpscaleTask] = deque()
+        self._running: UpscaleTask | None = None
         self._preparing = False
         self._news: list[str] = []
+        self._previewNews = ""
+        self._toldOf = None
         ui.upscaleButton.connect("clicked(bool)", self.onUpscale)
         ui.previewButton.connect("clicked(bool)", self.onPreview)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
         self._tell("")
 
     def refresh(self) -> None:
-        """Enable what can be clicked now."""
+        """Enable what can be clicked now, and take away what is told of what is no longer there."""
+        self._forgetOldNews()
         running = self._job is not None
         prospect = None if self._preparing else self._choices.prospect
         self._ui.upscaleButton.enabled = prospect is not None
@@ -56,6 +60,18 @@ class RunSection:
         self._ui.previewButton.text = "Close &preview" if self._preview.isShown else "&Preview slice"
         self._ui.cancelButton.enabled = running
         self._ui.progressBar.visible = running
+
+    def _forgetOldNews(self) -> None:
+        if self._job is not None or self._preparing:
+            return
+        chosen = self._choices.inputNode
+        if chosen is not None and chosen is not self._toldOf:
+            self._news, self._previewNews = [], ""
+            self._tell("")
+        elif self._previewNews and not self._preview.isShown:
+            self._news = [line for line in self._news if line != self._previewNews]
+            self._previewNews = ""
+            self._tell("\n".join(self._news))
 
     def stop(self) -> None:
         """End all runs without a result, and give the views back: the scene or the panel is going away."""
@@ -111,12 +127,15 @@ class RunSection:
     def _accept(self, task: UpscaleTask) -> None:
         if self._job is None:
             self._start(task, self._place)
+        elif task in (self._running, *self._waiting):
+            # The second half of a double click, too.
+            self._tellProgress(f"{task.name} is being made already.")
         else:
             self._waiting.append(task)
 
     def _startPreview(self, task: UpscaleTask) -> None:
         volume = volumeFromNode(task.inputNode)
-        cut = self._currentSlice.find(task.inputNode, volume, task.sliceAxis, task.region, task.addsSlices)
+        cut = self._currentSlice.find(task.inputNode, volume, task.sliceAxis, task.box, task.addsSlices)
 
         def show(task, outcome, seconds):
             if not self._choices.isOpen:
@@ -125,7 +144,10 @@ class RunSection:
                 outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, cut.axis, cut.sliceNode
             )
             what = f"Cut through the slices at {'ijk'[cut.axis]} =" if task.addsSlices else "Slice"
-            return f"{what} {cut.index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
+            self._previewNews = (
+                f"{what} {cut.index}: interpolated on the left, upscaled on the right ({seconds:.0f} s)."
+            )
+            return self._previewNews
 
         self._start(task.ofCut(cut), show)
 
@@ -143,7 +165,7 @@ class RunSection:
         self._ui.progressBar.setRange(0, 0)
         self._ui.progressBar.format = "%p%"
         self._tellProgress(f"{task.name}: starting…")
-        self._job = job
+        self._job, self._running = job, task
         try:
             job.start(volume, task.commandOptions(), task.companions)
         except Exception:
@@ -229,5 +251,7 @@ class RunSection:
         self._tell("\n".join(filter(None, [*self._news, line, waiting])))
 
     def _tell(self, message: str) -> None:
+        if self._choices.isOpen:
+            self._toldOf = self._choices.inputNode
         self._ui.statusLabel.text = message
         self._ui.statusLabel.visible = bool(message)

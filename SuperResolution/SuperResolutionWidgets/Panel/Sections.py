@@ -24,10 +24,11 @@ class Panel:
 
     def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan, whenQuiet):
         self._parameters = None
-        view = ComparisonView(self._onViewsLeft)
+        view = self._view = ComparisonView(self._onViewsLeft)
         self._preview = SlicePreview(view)
+        self._regionBox = RegionBox()
         self._choices = ChoicesSection(
-            ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh, whenQuiet(self.refresh)
+            ui, placement, models, devices, forecast, scan, self._regionBox, self.refresh, whenQuiet(self.refresh)
         )
         self._runs = RunSection(
             ui,
@@ -56,6 +57,7 @@ class Panel:
         self._choices.refresh()
         self._compare.refresh(None if self._parameters is None else self._parameters.inputVolume)
         self._runs.refresh()
+        self._regionBox.conceal(self._view.isComparing)
 
     def _onViewsLeft(self) -> None:
         self._preview.close()

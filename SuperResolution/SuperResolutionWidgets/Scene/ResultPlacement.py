@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import slicer
 import slicer.util
@@ -9,7 +10,7 @@ import vtk
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
-from .Companion import Companion
+from .Companion import COMPANION_ATTRIBUTE, Companion
 from .DicomDescription import DicomDescription
 
 
@@ -18,6 +19,21 @@ class ResultPlacement:
 
     INPUT_REFERENCE = "SuperResolution.input"
     """The role under which the node of a result refers to its input."""
+
+    NAME_ATTRIBUTE = "SuperResolution.Name"
+    """Attribute of a result: the name that it was given here."""
+
+    def checkInputNode(self, inputNode) -> None:
+        """Raise InputError if a node holds what came with a result, which is no scan."""
+        companion = inputNode.GetAttribute(COMPANION_ATTRIBUTE) if inputNode is not None else None
+        if companion:
+            raise InputError(f"{inputNode.GetName()} shows {Companion(companion).meaning}; choose the scan instead.")
+
+    def noteOn(self, inputNode) -> str:
+        """Return a warning for a result that is to be upscaled again, or nothing."""
+        if not inputNode.GetAttribute("SuperResolution.Report"):
+            return ""
+        return f"{inputNode.GetName()} is a result itself: what was predicted in it would be taken for measured."
 
     def checkOutputNode(self, outputNode, inputNode) -> None:
         """Raise InputError unless ``outputNode`` is None or a scalar volume other than the input."""
@@ -54,10 +70,18 @@ class ResultPlacement:
 
     def _resultsOf(self, inputNode) -> list:
         return [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
+            node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if self._isResultOf(node, inputNode)
         ]
+
+    def _isResultOf(self, node, inputNode) -> bool:
+        return inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
+
+    def _nameFrom(self, outputNode, name: str) -> str:
+        """Return what a reused output is called: a name that it was given here follows what is in it."""
+        given = outputNode.GetAttribute(self.NAME_ATTRIBUTE)
+        if outputNode.GetName() != given or re.sub(r"_\d+$", "", given) == name:
+            return outputNode.GetName()
+        return slicer.mrmlScene.GenerateUniqueName(name)
 
     def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True, companions=None):
         """Return the node that holds ``volume``: ``outputNode``, or a new one called ``name``.
@@ -76,23 +100,32 @@ class ResultPlacement:
         stagedCompanions = [(companion, self._staged(extra), extra) for companion, extra in (companions or {}).items()]
         if outputNode is not None and outputNode.GetScene() is None:
             outputNode = None
+        # Another look at the same scan is shown as the user has set it.
+        keepsDisplay = outputNode is not None and self._isResultOf(outputNode, inputNode)
+        title = name if outputNode is None else self._nameFrom(outputNode, name)
         created, references = [], {}
         try:
             for companion, staged, extra in stagedCompanions:
-                title = f"{outputNode.GetName() if outputNode else name} {companion.value}"
-                node = self._newNode(title, created)
+                node = self._newNode(f"{title} {companion.value}", created)
+                node.SetAttribute(COMPANION_ATTRIBUTE, companion.value)
                 self._fill(node, staged, extra, inputNode)
                 self._colour(node, companion, extra)
                 self._joinStudy(inputNode, node)
                 references[companion.reference] = node.GetID()
             node = outputNode or self._newNode(name, created)
             with slicer.util.NodeModify(node):
+                if outputNode is None:
+                    node.SetAttribute(self.NAME_ATTRIBUTE, node.GetName())
+                elif node.GetName() != title:
+                    node.SetName(title)
+                    node.SetAttribute(self.NAME_ATTRIBUTE, title)
                 self._fill(node, staging, volume, inputNode)
                 self._writeProvenance(node, report, inputNode)
                 if inputNode.GetScene() is not None:
                     references[self.INPUT_REFERENCE] = inputNode.GetID()
                 self._refer(node, references)
-            self._copyDisplay(inputNode, node)
+            if not keepsDisplay:
+                self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
             DicomDescription().describe(inputNode, node, report)
         except Exception:

@@ -21,7 +21,8 @@ class SequenceUpscaler:
         """Return the sequence node of the upscaled volumes; see ``SuperResolutionLogic.upscaleSequence``."""
         volumes = self._volumes(sequenceNode)
         # The volumes of a sequence have no transform; the one that shows them has.
-        fields = call.fieldsFor(self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0))
+        placed = self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0)
+        fields = [call.fieldsFor(placed, volume) for volume in volumes]
         # It joins the scene when it is whole.
         fineNode = slicer.vtkMRMLSequenceNode()
         fineNode.SetIndexName(sequenceNode.GetIndexName())
@@ -34,7 +35,7 @@ class SequenceUpscaler:
                 place = f"{message}: {number + 1} of {len(volumes)}"
                 call.progress(number * total + done, len(volumes) * total, place)
 
-            result = self._engine(volume, fields, onProgress, call.cancelled)
+            result = self._engine(volume, fields[number], onProgress, call.cancelled)
             self._placement.addVolume(fineNode, sequenceNode, number, result)
         name = self._placement.nameFor(sequenceNode, **call.gridFields)
         return self._placement.placeSequence(fineNode, sequenceNode, name, show)

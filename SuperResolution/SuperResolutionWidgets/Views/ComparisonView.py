@@ -27,6 +27,7 @@ class ComparisonView:
         self._onLeft = onLeft
         self._before = None
         self._beforeFading = None
+        self._opacity = 1.0
         self._layout = FollowedNode()
 
     @property
@@ -36,6 +37,11 @@ class ComparisonView:
     @property
     def isFading(self) -> bool:
         return self._beforeFading is not None
+
+    @property
+    def isComparing(self) -> bool:
+        """Whether more than one volume is to be seen for the sake of comparing it."""
+        return self.isSideBySide or (self.isFading and self._opacity < 1)
 
     def sideBySide(self, left, right, like=None, across: int | None = None) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
@@ -77,6 +83,7 @@ class ComparisonView:
         if self._beforeFading is None:
             composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
             self._beforeFading = [(composite, self._layers(composite)) for composite in composites]
+        self._opacity = opacity
         slicer.util.setSliceViewerLayers(background=under, foreground=over, foregroundOpacity=opacity)
 
     def end(self) -> None:

@@ -6,7 +6,11 @@ from typing import Callable
 
 
 class WorkerMessages:
-    """Understands what a worker writes: JSON events on standard output, a log on standard error."""
+    """Understands what a worker writes: JSON events on standard output, a log on standard error.
+
+    Attributes:
+        hasBegun: whether a step of the work was told. result, error: the last event of that kind, or None.
+    """
 
     LOG_LINES = 200
 
@@ -15,6 +19,7 @@ class WorkerMessages:
         self._decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in range(2)]
         self._unfinished = ""
         self._log = ""
+        self.hasBegun = False
         self.result: dict | None = None
         self.error: dict | None = None
 
@@ -41,6 +46,7 @@ class WorkerMessages:
             self._log += line + "\n"
             return
         if kind == "progress":
+            self.hasBegun = True
             self._onProgress(event["done"], event["total"], event["message"])
         elif kind == "result":
             self.result = event

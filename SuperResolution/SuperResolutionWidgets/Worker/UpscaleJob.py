@@ -91,7 +91,8 @@ class UpscaleJob:
             return UpscaleOutcome(message=message, log=log if self._messages.error["kind"] == "fault" else "")
         if exitCode != 0 or not self._messages.result:
             return UpscaleOutcome(
-                message=f"The upscaling program ended unexpectedly (exit code {exitCode}); nothing was changed.",
+                message=f"The upscaling program ended unexpectedly (exit code {exitCode}); nothing was changed."
+                + self._likelyCause(exitCode, log),
                 log=log,
             )
         try:
@@ -102,6 +103,16 @@ class UpscaleJob:
         # The report stays with the node; the files that it names are about to go.
         report = {key: value for key, value in self._messages.result["report"].items() if key != "files"}
         return UpscaleOutcome(volume=volume, companions=companions, report=report)
+
+    def _likelyCause(self, exitCode: int, log: str) -> str:
+        # A fault of Python's own leaves its traceback; a program that the system ends has no time for it.
+        hasNotStarted = exitCode == -1 and not self._messages.hasBegun
+        if "Traceback" in log or hasNotStarted:
+            return ""
+        return (
+            " The computer may have run out of memory: close other programs and volumes, choose a region under Advanced,"
+            " or the quality Fast."
+        )
 
     def _removeFolder(self) -> None:
         if self._folder is None:

@@ -38,9 +38,9 @@ def straight(scene):
     return slicer.util.addVolumeFromArray(voxels, ijkToRAS=np.diag([1.0, 1, 4, 1]), name="Straight")
 
 
-def current(node, region=None):
+def current(node, box=None):
     """Return the index of the current slice, and the view that shows it."""
-    cut = CurrentSlice().find(node, volumeFromNode(node), 2, region)
+    cut = CurrentSlice().find(node, volumeFromNode(node), 2, box)
     return cut.index, cut.sliceNode
 
 
@@ -75,7 +75,7 @@ def test_without_views_it_is_the_middle_slice(straight):
 
 def test_the_middle_of_a_region_is_meant_where_the_view_is_outside_it(straight, views):
     look_at(views("Red")[0], (0, 0, 4))
-    assert current(straight, (0, 0, 11, 9, 9, 20)) == (4, None)
+    assert current(straight, ((0, 0, 3), (10, 10, 6))) == (4, None)
 
 
 def test_the_transform_of_the_volume_counts(straight, views, scene):
@@ -102,7 +102,7 @@ def test_the_whole_slice_is_meant_or_what_the_region_holds_of_it(straight, views
     finder, volume = CurrentSlice(), volumeFromNode(straight)
     assert finder.find(straight, volume, 2).first == (0, 0, 2)
     assert finder.find(straight, volume, 2).last == (10, 12, 3)
-    cut = finder.find(straight, volume, 2, (2, 3, 0, 6, 7, 20))
+    cut = finder.find(straight, volume, 2, ((2, 3, 0), (7, 8, 6)))
     assert (cut.first, cut.last) == ((2, 3, 2), (7, 8, 3))
 
 
@@ -435,6 +435,56 @@ def test_fading_ends_side_by_side(ready, phantom, views, make):
     assert not ready.ui.sideBySideButton.checked
     assert views("Green")[1].GetForegroundOpacity() == 0.4
     assert views("Green")[1].GetBackgroundVolumeID() == phantom.GetID()
+
+
+def test_while_fading_another_choice_is_shown_at_once(ready, phantom, views):
+    from panel_bench import QUICK
+
+    ready.command = QUICK
+    ready.click("addedCheckBox")
+    ready.run()
+    ready.ui.fadeSlider.setValue(40)
+    ready.ui.compareComboBox.setCurrentIndex(1)
+    added = slicer.util.getNode("Phantom SR x2 added")
+    assert [views(name)[1].GetBackgroundVolumeID() for name in VIEWS] == [added.GetID()] * 3
+    assert views("Green")[1].GetForegroundOpacity() == 0.4
+
+
+def test_after_fading_the_views_show_what_they_did(ready, phantom, straight, views, make):
+    make(phantom)
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(straight.GetID())
+        views(name)[1].SetForegroundVolumeID(phantom.GetID())
+        views(name)[1].SetForegroundOpacity(0.1)
+    before = state(views)
+    for percent in (40, 60):
+        ready.ui.fadeSlider.setValue(percent)
+    ready.click("sideBySideButton")
+    assert ready.ui.fadeSlider.value == 100
+    ready.click("sideBySideButton")
+    assert state(views) == before
+
+
+@pytest.mark.parametrize("button", ["sideBySideButton", "previewButton"])
+def test_the_layout_menu_ends_side_by_side_and_its_layout_stays(ready, phantom, views, make, contents, button):
+    make(phantom)
+    before, nodes = state(views), contents()
+    preview(ready) if button == "previewButton" else ready.click(button)
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    layout.SetViewArrangement(layout.SlicerLayoutConventionalView)
+    assert not ready.ui.sideBySideButton.checked
+    assert ready.ui.previewButton.text == "&Preview slice"
+    assert contents() == nodes
+    assert state(views) == [layout.SlicerLayoutConventionalView, *before[1:]]
+    layout.SetViewArrangement(layout.SlicerLayoutFourUpView)
+    assert state(views) == before
+
+
+def test_the_button_says_that_it_is_pressed(ready, phantom, views, make):
+    make(phantom)
+    assert ready.ui.sideBySideButton.text == "Side &by side"
+    ready.click("sideBySideButton")
+    assert ready.ui.sideBySideButton.text == "Leave side &by side"
 
 
 def test_a_new_result_ends_the_comparison(ready, phantom, views, make):

@@ -102,6 +102,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             whenQuiet=lambda function: QuietTimer(function, slicer.app),
         )
         self.installationCheck = InstallationCheck(self.ui, self._newProcess, self.logic.installer)
+        self.logic.installer.onInstalled = self._onPackagesInstalled
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndChange)
         # What a scene that is loaded or restored brings into the parameter node is whole only when it has ended.
@@ -126,6 +127,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller, event):
         self.panel.stop()
+        self.installationCheck.dismiss()
         self.setParameterNode(None)
 
     def onSceneEndChange(self, caller, event):
@@ -156,6 +158,10 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onParametersModified(self, caller=None, event=None):
         self.panel.refresh()
+
+    def _onPackagesInstalled(self):
+        self.installationCheck.dismiss()
+        self.panel.onPackagesInstalled()
 
     def _newProcess(self):
         return QtWorkerProcess(slicer.app)

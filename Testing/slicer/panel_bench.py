@@ -42,6 +42,7 @@ class PanelBench:
         self.installs = 0
         self.gpus = ["0, NVIDIA RTX A6000, 45056, 49140", "1, NVIDIA T4, 15100, 15360"]
         self.gpu_questions = 0
+        self.built = "cuda"
         self.models = ModelCatalog()
         self.settings = StandInSettings()
         self.parameters = StandInParameters()
@@ -54,7 +55,7 @@ class PanelBench:
             installer=self,
             placement=ResultPlacement(),
             models=self.models,
-            devices=DeviceCatalog(self.list_gpus, lambda: "cuda", platform="linux"),
+            devices=DeviceCatalog(self.list_gpus, lambda: self.built, platform="linux"),
             forecast=Forecaster(run_times),
             runTimes=run_times,
             scan=SurveyedScan(),
@@ -74,7 +75,7 @@ class PanelBench:
         self.workers.append(worker)
         return UpscaleJob(worker, on_progress, on_finished, str(self.folder))
 
-    def ensure(self):
+    def ensure(self, tell, cancelled):
         self.installs += 1
         if self.install_error:
             raise InstallError(self.install_error)

@@ -148,7 +148,7 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
     for user in ("Worker.QtProcess", "Panel.QuietTimer"):
         monkeypatch.setattr(sys.modules[f"SuperResolutionWidgets.{user}"], "qt", sys.modules["qt"])
-    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
+    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda *_: None))
     monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
     monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
     monkeypatch.setattr(_Base, "setup", lambda self: None, raising=False)

@@ -143,6 +143,13 @@ class ChoicesSection:
         if self.inputNode is not self._followedScan.node:
             self._followedScan.follow(self.inputNode, self._onScanChanged)
 
+    def relistDevices(self) -> None:
+        """Ask again what the devices are good for, as that depends on the installed PyTorch."""
+        if self._deviceNotes:
+            self._deviceNotes = {}
+            self._listAllDevices()
+            self.refresh()
+
     def _foretell(self) -> None:
         """Show what the result will be, or why there can be none."""
         parameters = self._parameters
@@ -218,7 +225,7 @@ class ChoicesSection:
             self._regionBox.follow(region, self._onMoved)
 
     def _chosenModel(self):
-        """Return the model that the plan names, one that offers a detail before others; else what the catalogue says."""
+        """Return the plan's model, one that offers a detail before others; without a plan the catalogue's."""
         for model in (*filter(lambda model: model.has_detail, self._planned), *self._planned):
             return model
         parameters = self._parameters
@@ -226,7 +233,7 @@ class ChoicesSection:
 
     def _describeModel(self) -> None:
         model = self._chosenModel()
-        self._ui.modelDescriptionLabel.text = "" if model is None else f"{model.name}: {model.description}"
+        self._ui.modelDescriptionLabel.text = "" if model is None else f"{model.name}: {self._models.describe(model)}"
         self._ui.modelDescriptionLabel.visible = model is not None
         hasDetail = model is not None and model.has_detail
         self._show(hasDetail, "detail", "Slider")
@@ -253,20 +260,21 @@ class ChoicesSection:
         combo.addItem(self.AUTOMATIC_MODEL, "")
         for model in models:
             combo.addItem(model.name, model.name)
-            combo.setItemData(combo.count - 1, model.description, self.TOOL_TIP_ROLE)
+            combo.setItemData(combo.count - 1, self._models.describe(model), self.TOOL_TIP_ROLE)
         self._listedModels = names
 
     def _listAllDevices(self) -> None:
         if not self._deviceNotes:
             devices = self._devices.devices()
             self._deviceNotes = {device.name: device.note for device in devices}
-            self._addDevices(devices[len(self._devices.ALWAYS) :])
+            self._addDevices(devices)
 
     def _addDevices(self, devices) -> None:
         combo = self._ui.deviceComboBox
         for device in devices:
-            combo.addItem(device.label, device.name)
-            combo.setItemData(combo.count - 1, device.note, self.TOOL_TIP_ROLE)
+            if combo.findData(device.name) < 0:
+                combo.addItem(device.label, device.name)
+            combo.setItemData(combo.findData(device.name), device.note, self.TOOL_TIP_ROLE)
 
     def _select(self, combo, parameter: str, fallback: str) -> None:
         index = combo.findData(getattr(self._parameters, parameter))

@@ -21,11 +21,14 @@ class RunSection:
         ui: the widgets of SuperResolution.ui, by object name.
         choices: has ``task()``, ``prospect``, ``isOpen`` and ``inputNode``, see ``ChoicesSection``.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
-        installer: has ``ensure()``, which raises InstallError.
+        installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
         placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
             ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
         onChanged: called when a run has ended, and when the preview comes or goes.
     """
+
+    FAULT_STYLE = "border-left: 4px solid #d9534f; padding-left: 6px;"
+    """A bar at the side, which is seen in a light and in a dark style, and by who sees no red."""
 
     def __init__(self, ui, choices, startJob, installer, placement, view, preview, currentSlice, runTimes, onChanged):
         self._ui = ui
@@ -42,12 +45,15 @@ class RunSection:
         self._waiting: deque[UpscaleTask] = deque()
         self._running: UpscaleTask | None = None
         self._preparing = False
+        self._cancelsPreparing = False
         self._news: list[str] = []
+        self._hasFailed = False
         self._previewNews = ""
         self._toldOf = None
         ui.upscaleButton.connect("clicked(bool)", self.onUpscale)
         ui.previewButton.connect("clicked(bool)", self.onPreview)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
+        ui.dismissButton.connect("clicked(bool)", self.onDismiss)
         self._tell("")
 
     def refresh(self) -> None:
@@ -58,20 +64,21 @@ class RunSection:
         self._ui.upscaleButton.enabled = prospect is not None
         self._ui.previewButton.enabled = self._preview.isShown or (prospect is not None and not running)
         self._ui.previewButton.text = "Close &preview" if self._preview.isShown else "&Preview slice"
-        self._ui.cancelButton.enabled = running
-        self._ui.progressBar.visible = running
+        self._ui.cancelButton.enabled = running or self._preparing
+        self._ui.progressBar.visible = running or self._preparing
+        self._ui.dismissButton.visible = bool(self._ui.statusLabel.text) and not running and not self._preparing
 
     def _forgetOldNews(self) -> None:
         if self._job is not None or self._preparing:
             return
         chosen = self._choices.inputNode
         if chosen is not None and chosen is not self._toldOf:
-            self._news, self._previewNews = [], ""
+            self._news, self._previewNews, self._hasFailed = [], "", False
             self._tell("")
         elif self._previewNews and not self._preview.isShown:
             self._news = [line for line in self._news if line != self._previewNews]
             self._previewNews = ""
-            self._tell("\n".join(self._news))
+            self._tell("\n".join(self._news), isFault=self._hasFailed)
 
     def stop(self) -> None:
         """End all runs without a result, and give the views back: the scene or the panel is going away."""
@@ -93,22 +100,36 @@ class RunSection:
 
     def onCancel(self, _checked=False) -> None:
         if self._job is None:
+            if self._preparing:
+                self._cancelsPreparing = True
+                self._tell(f"{self._ui.statusLabel.text}\nCancelling after this step…")
             return
         self._endRuns()
         self._tell("\n".join([*self._news, "Cancelled; nothing was changed."]))
         self._onChanged()
 
+    def onDismiss(self, _checked=False) -> None:
+        self._news, self._previewNews, self._hasFailed = [], "", False
+        self._tell("")
+        self.refresh()
+
+    def onPackagesInstalled(self) -> None:
+        """Take away what was said of packages that were missing."""
+        if self._job is None and not self._preparing:
+            self.onDismiss()
+
     def _prepare(self, begin) -> None:
         """Call ``begin(task)`` with the run that was chosen, once the packages for it are there."""
         if self._preparing:
             return
-        self._preparing = True
-        self.refresh()
+        self._preparing, self._cancelsPreparing = True, False
         if self._job is None:
-            self._news = []
+            self._news, self._previewNews, self._hasFailed = [], "", False
+            self._ui.progressBar.setRange(0, 0)
             self._tell("Checking the Python packages…")
+        self.refresh()
         try:
-            self._installer.ensure()
+            self._installer.ensure(self._tellStep, lambda: self._cancelsPreparing)
             # None: the user went elsewhere while packages were installed.
             task = self._choices.task()
             if task is None:
@@ -116,9 +137,9 @@ class RunSection:
             else:
                 begin(task)
         except (InputError, InstallError) as error:
-            self._tell(str(error))
+            self._tell(str(error), isFault=True)
         except Exception:
-            self._tell("The run could not be started because of a fault; see the Python console.")
+            self._tell("The run could not be started because of a fault; see the Python console.", isFault=True)
             raise
         finally:
             self._preparing = False
@@ -184,14 +205,17 @@ class RunSection:
         """Return what the user is told of a run that has ended, once its result is where it belongs."""
         if outcome.volume is None:
             logging.error("%s: %s\n%s", task.name, outcome.message, outcome.log)
+            self._hasFailed = True
             return "\n".join(filter(None, [outcome.message, outcome.log]))
         if task.workload is not None:
             self._runTimes.remember(task.workload, seconds, outcome.report["seconds"])
         try:
             return use(task, outcome, seconds)
         except MemoryError:
+            self._hasFailed = True
             return "The result does not fit into memory; close other volumes, or choose a region."
         except Exception:
+            self._hasFailed = True
             self._news.append("The result could not be placed in the scene because of a fault; see the Python console.")
             raise
 
@@ -229,9 +253,10 @@ class RunSection:
             try:
                 self._start(task, self._place)
             except InputError as error:
+                self._hasFailed = True
                 self._news.append(str(error))
         if self._job is None:
-            self._tell("\n".join(self._news))
+            self._tell("\n".join(self._news), isFault=self._hasFailed)
 
     def _endRuns(self) -> None:
         self._waiting.clear()
@@ -250,8 +275,13 @@ class RunSection:
         waiting = f"{len(self._waiting)} more waiting" if self._waiting else ""
         self._tell("\n".join(filter(None, [*self._news, line, waiting])))
 
-    def _tell(self, message: str) -> None:
+    def _tellStep(self, sentence: str) -> None:
+        if self._job is None:
+            self._tell(sentence)
+
+    def _tell(self, message: str, isFault: bool = False) -> None:
         if self._choices.isOpen:
             self._toldOf = self._choices.inputNode
         self._ui.statusLabel.text = message
+        self._ui.statusLabel.styleSheet = self.FAULT_STYLE if isFault else ""
         self._ui.statusLabel.visible = bool(message)

@@ -15,7 +15,7 @@ class Panel:
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
-        installer: has ``ensure()``, which raises InstallError.
+        installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
         placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
             ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
         whenQuiet: called as ``whenQuiet(function)``, returns what calls it once nothing happens any more, such as a
@@ -58,6 +58,11 @@ class Panel:
         self._compare.refresh(None if self._parameters is None else self._parameters.inputVolume)
         self._runs.refresh()
         self._regionBox.conceal(self._view.isComparing)
+
+    def onPackagesInstalled(self) -> None:
+        """Look again for what depends on the Python packages, and take back what was said of missing ones."""
+        self._choices.relistDevices()
+        self._runs.onPackagesInstalled()
 
     def _onViewsLeft(self) -> None:
         self._preview.close()

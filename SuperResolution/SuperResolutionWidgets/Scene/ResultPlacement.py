@@ -11,6 +11,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
 from .Companion import COMPANION_ATTRIBUTE, Companion
+from .Comparable import Comparable
 from .DicomDescription import DicomDescription
 
 
@@ -20,6 +21,8 @@ class ResultPlacement:
     INPUT_REFERENCE = "SuperResolution.input"
     """The role under which the node of a result refers to its input."""
 
+    REPORT_ATTRIBUTE = "SuperResolution.Report"
+    """Attribute that every result has."""
     NAME_ATTRIBUTE = "SuperResolution.Name"
     """Attribute of a result: the name that it was given here."""
 
@@ -31,7 +34,7 @@ class ResultPlacement:
 
     def noteOn(self, inputNode) -> str:
         """Return a warning for a result that is to be upscaled again, or nothing."""
-        if not inputNode.GetAttribute("SuperResolution.Report"):
+        if not inputNode.GetAttribute(self.REPORT_ATTRIBUTE):
             return ""
         return f"{inputNode.GetName()} is a result itself: what was predicted in it would be taken for measured."
 
@@ -67,6 +70,24 @@ class ResultPlacement:
         """Return the newest result that was made of a node and is still in the scene, or None."""
         results = self._resultsOf(inputNode)
         return results[-1] if results else None
+
+    def results(self) -> list:
+        """Return all results that are in the scene and not hidden, the newest last."""
+        return [
+            node
+            for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            if node.GetAttribute(self.REPORT_ATTRIBUTE) and not node.GetHideFromEditors()
+        ]
+
+    def comparables(self, result) -> list[Comparable]:
+        """Return what a result can be compared with: its input, what came with it, the other results of the scene."""
+        inputNode = result.GetNodeReference(self.INPUT_REFERENCE)
+        found = [] if inputNode is None else [Comparable("Input", inputNode)]
+        for companion in Companion:
+            node = result.GetNodeReference(companion.reference)
+            if node is not None:
+                found.append(Comparable(companion.label(), node, sharesWindow=False))
+        return found + [Comparable(node.GetName(), node) for node in self.results() if node not in (result, inputNode)]
 
     def _resultsOf(self, inputNode) -> list:
         return [
@@ -186,6 +207,16 @@ class ResultPlacement:
             display.SetAndObserveColorNodeID(companion.colorNodeID)
         display.SetAutoWindowLevel(False)
         display.SetWindowLevel(*companion.window(volume.voxels))
+        colours = self._colorsLogic()
+        if colours is not None:
+            legend = colours.AddDefaultColorLegendDisplayNode(node)
+            legend.SetTitleText(companion.label())
+            legend.SetVisibility(True)
+
+    def _colorsLogic(self):
+        # There are no modules, and no legends, where this runs without the application.
+        modules = getattr(slicer, "modules", None)
+        return None if modules is None or not hasattr(modules, "colors") else modules.colors.logic()
 
     def _writeProvenance(self, node, report, inputNode):
         shown = detail(report)

@@ -6,6 +6,7 @@ import slicer.util
 import vtk
 
 from ..Scene.FollowedNode import FollowedNode
+from .SharedWindow import SharedWindow
 
 
 class ComparisonView:
@@ -29,6 +30,7 @@ class ComparisonView:
         self._beforeFading = None
         self._opacity = 1.0
         self._layout = FollowedNode()
+        self._window = SharedWindow()
 
     @property
     def isSideBySide(self) -> bool:
@@ -43,13 +45,14 @@ class ComparisonView:
         """Whether more than one volume is to be seen for the sake of comparing it."""
         return self.isSideBySide or (self.isFading and self._opacity < 1)
 
-    def sideBySide(self, left, right, like=None, across: int | None = None) -> bool:
+    def sideBySide(self, left, right, like=None, across: int | None = None, sharesWindow: bool = True) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
 
         Args:
             like: the slice node whose position and field of view both get; None keeps the left one's.
             across: axis of the volumes, 0, 1, 2 for i, j, k, across which both are turned, onto the middle of
                 ``right``; None leaves them as they are turned.
+            sharesWindow: whether window and level of both change together.
         """
         self.end()
         views = [self._nodes(name) for name in self.VIEWS]
@@ -75,15 +78,20 @@ class ComparisonView:
             composite.SetForegroundVolumeID(None)
             composite.SetLinkedControl(True)
             composite.SetHotLinkedControl(True)
+        if sharesWindow:
+            self._window.share(left, right)
         return True
 
-    def fade(self, under, over, opacity: float) -> None:
+    def fade(self, under, over, opacity: float, sharesWindow: bool = True) -> None:
         """Show ``under`` in all slice views and ``over`` on it, with an opacity of 0 to 1."""
         self.restore()
         if self._beforeFading is None:
             composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
             self._beforeFading = [(composite, self._layers(composite)) for composite in composites]
         self._opacity = opacity
+        self._window.end()
+        if sharesWindow:
+            self._window.share(under, over)
         slicer.util.setSliceViewerLayers(background=under, foreground=over, foregroundOpacity=opacity)
 
     def end(self) -> None:
@@ -92,6 +100,7 @@ class ComparisonView:
         if self._beforeFading is None:
             return
         before, self._beforeFading = self._beforeFading, None
+        self._window.end()
         for composite, layers in before:
             if composite.GetScene() is not None:
                 self._setLayers(composite, layers)
@@ -102,6 +111,7 @@ class ComparisonView:
             return
         (arrangement, states), self._before = self._before, None
         self._layout.follow(None)
+        self._window.end()
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         # A layout that the user chose meanwhile stays.
         if layout is not None and layout.GetViewArrangement() == layout.SlicerLayoutSideBySideView:

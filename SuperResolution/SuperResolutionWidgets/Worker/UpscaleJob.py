@@ -110,8 +110,8 @@ class UpscaleJob:
         if "Traceback" in log or hasNotStarted:
             return ""
         return (
-            " The computer may have run out of memory: close other programs and volumes, choose a region under Advanced,"
-            " or the quality Fast."
+            " The computer may have run out of memory: close other programs and volumes, or choose a region or the"
+            " quality Fast under Advanced."
         )
 
     def _removeFolder(self) -> None:

@@ -1,7 +1,6 @@
 """The panel, driven through its real .ui: what a user sees and what ends up in the scene."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from subprocess_worker import alive  # noqa: E402
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan  # noqa: E402
 from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft  # noqa: E402
-from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog  # noqa: E402
+from SuperResolutionWidgets.Installation.InstallError import InstallError  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Panel.Quality import Quality  # noqa: E402
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa: E402
@@ -349,8 +348,51 @@ def test_packages_are_asked_for_at_the_first_click_only(ready):
     assert ready.ui.upscaleButton.enabled
 
 
+def test_while_packages_are_installed_each_step_is_told_and_the_user_may_cancel(ready):
+    def ensure(tell, cancelled):
+        tell("Installing PyTorch, which takes some minutes…")
+        assert ready.status == "Installing PyTorch, which takes some minutes…"
+        assert not ready.ui.progressBar.widget.isHidden() and not ready.ui.upscaleButton.enabled
+        assert not cancelled()
+        ready.click("cancelButton")
+        assert ready.status.endswith("\nCancelling after this step…")
+        assert cancelled()
+        raise InstallError("The installation was cancelled.")
+
+    ready.ensure = ensure
+    ready.click("upscaleButton")
+    assert ready.status == "The installation was cancelled."
+    assert not ready.workers and not ready.running and ready.ui.progressBar.widget.isHidden()
+
+
+def test_a_fault_looks_different_and_can_be_taken_away(ready):
+    assert ready.ui.dismissButton.widget.isHidden()
+    ready.install_error = "Upscaling needs monai."
+    ready.click("upscaleButton")
+    assert ready.ui.statusLabel.styleSheet
+    ready.click("dismissButton")
+    assert ready.status == "" and ready.ui.dismissButton.widget.isHidden()
+    ready.install_error, ready.command = None, QUICK
+    ready.run()
+    assert ready.status and not ready.ui.statusLabel.styleSheet
+
+
+def test_a_message_that_packages_are_missing_goes_once_they_are_there(ready):
+    ready.built = None
+    ready.ui.advancedCollapsibleButton.collapsed = False
+    ready.parameters.device = "auto"
+    assert ready.ui.deviceNoteLabel.text.startswith("PyTorch is not installed yet")
+    ready.install_error = "safetensors must be installed"
+    ready.click("upscaleButton")
+    ready.built = "cuda"
+    ready.panel.onPackagesInstalled()
+    assert ready.status == ""
+    assert ready.ui.deviceNoteLabel.text == "Runs on GPU 0: NVIDIA RTX A6000, 44 of 48 GB free."
+    assert (ready.ui.deviceComboBox.count, ready.parameters.device) == (4, "auto")
+
+
 def test_leaving_while_packages_are_installed_starts_nothing(ready):
-    ready.ensure = lambda: ready.panel.setParameters(None)
+    ready.ensure = lambda tell, cancelled: ready.panel.setParameters(None)
     ready.panel._installer = ready
     ready.click("upscaleButton")
     assert not ready.workers
@@ -399,7 +441,7 @@ def test_only_models_of_the_chosen_factor_are_offered(ready):
 
 
 def test_the_model_is_described_in_one_line(ready):
-    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: MRI, slice plane x2")
+    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: for MRI, pixels 2 times finer; small")
     ready.parameters.purpose = Purpose.SPACING
     ready.parameters.model = "mri-x4-compact"
     assert ready.ui.modelDescriptionLabel.text.startswith("mri-x4-compact: ")

@@ -150,6 +150,24 @@ def test_what_the_voxels_measure_is_carried_to_the_result_and_what_comes_with_it
         assert made.GetVoxelValueUnits() is not phantom.GetVoxelValueUnits()
 
 
+def test_what_comes_with_a_result_has_a_colour_legend(phantom, scene, nearest, monkeypatch):
+    from types import SimpleNamespace
+
+    from SuperResolutionWidgets.Scene.Companion import Companion
+    from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    logic = slicer.vtkSlicerColorLogic()
+    logic.SetMRMLScene(scene)
+    modules = SimpleNamespace(colors=SimpleNamespace(logic=lambda: logic))
+    monkeypatch.setattr(slicer, "modules", modules, raising=False)
+    fine = nearest(volumeFromNode(phantom), {"factor": 2}, lambda *step: None, lambda: False)
+    node = ResultPlacement().place(fine.volume, fine.report, phantom, "Fine", companions={Companion.ADDED: fine.volume})
+    legend = logic.GetColorLegendDisplayNode(node.GetNodeReference(Companion.ADDED.reference))
+    assert legend.GetTitleText() == "What was added" and legend.GetVisibility()
+    assert logic.GetColorLegendDisplayNode(node) is None
+
+
 def test_an_output_node_loses_the_unit_that_the_input_does_not_have(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
     output.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))

@@ -519,11 +519,56 @@ def test_the_preview_and_the_comparison_take_turns(ready, phantom, views, make):
 def test_each_input_is_compared_with_its_own_newest_result(ready, phantom, straight, views, make):
     make(phantom)
     newest = make(phantom)
+    of_another = make(straight)
     ready.parameters.inputVolume = straight
-    assert not ready.ui.compareCollapsibleButton.enabled
+    assert ready.ui.resultComboBox.currentText == of_another.GetName()
     ready.parameters.inputVolume = phantom
     ready.click("sideBySideButton")
     assert views("Yellow")[1].GetBackgroundVolumeID() == newest.GetID()
+
+
+def test_any_result_of_the_scene_can_be_looked_at_and_held_against_another(ready, phantom, straight, views, make):
+    first, newest, other = make(phantom), make(phantom), make(straight)
+    combo = ready.ui.resultComboBox
+    assert [combo.itemText(n) for n in range(combo.count)] == [n.GetName() for n in (first, newest, other)]
+    assert combo.currentText == newest.GetName()
+    ready.click("sideBySideButton")
+    combo.setCurrentIndex(0)
+    assert shown(views)[:2] == ["Phantom", first.GetName()]
+    combo = ready.ui.compareComboBox
+    assert [combo.itemText(n) for n in range(combo.count)] == ["Input", newest.GetName(), other.GetName()]
+    combo.setCurrentIndex(1)
+    assert shown(views)[:2] == [newest.GetName(), first.GetName()]
+    assert ready.ui.fadeLeastLabel.text == newest.GetName()
+    third = make(phantom)
+    assert ready.ui.resultComboBox.currentText == third.GetName()
+
+
+@pytest.mark.parametrize("way", ["side by side", "fading"])
+def test_window_and_level_are_shared_while_volumes_are_compared(ready, phantom, views, make, way):
+    displays = [node.GetDisplayNode() for node in (phantom, make(phantom))]
+    ready.click("sideBySideButton") if way == "side by side" else ready.ui.fadeSlider.setValue(40)
+    for changed, window in zip(displays, (321, 123)):
+        changed.SetAutoWindowLevel(False)
+        changed.SetWindowLevel(window, 50)
+        assert [(display.GetWindow(), display.GetLevel()) for display in displays] == [(window, 50)] * 2
+    ready.panel.stop()
+    displays[0].SetWindowLevel(11, 5)
+    assert displays[1].GetWindow() == 123
+
+
+def test_what_was_added_keeps_a_window_of_its_own(ready, phantom, views):
+    from panel_bench import QUICK
+
+    ready.command = QUICK
+    ready.click("addedCheckBox")
+    ready.run()
+    ready.click("sideBySideButton")
+    ready.ui.compareComboBox.setCurrentIndex(1)
+    added = slicer.util.getNode("Phantom SR x2 added").GetDisplayNode()
+    before = added.GetWindow(), added.GetLevel()
+    slicer.util.getNode("Phantom SR x2").GetDisplayNode().SetWindowLevel(12, 3)
+    assert (added.GetWindow(), added.GetLevel()) == before
 
 
 def test_a_result_that_was_removed_cannot_be_compared(ready, phantom, views, scene, make):

@@ -28,6 +28,7 @@ class Forecaster:
             math.ceil(max(plane) - 0.01),
             plan.megavoxels,
             request.adapt,
+            newSlices=addsSlices,
             compact=plan.slice_plane is None or plan.slice_plane.model.quality == "fast",
         )
         seconds, measured = self._runTimes.seconds(workload)

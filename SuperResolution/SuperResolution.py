@@ -41,6 +41,7 @@ from SuperResolutionWidgets.Scene.EngineCall import EngineCall
 from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement
 from SuperResolutionWidgets.Scene.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.Scene.VolumeNodes import firstVolumeNode
@@ -94,6 +95,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             startJob=self._newJob,
             installer=self.logic.installer,
             placement=ResultPlacement(),
+            sequences=SequencePlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
             forecast=Forecaster(runTimes),

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import slicer
 from pythonqt_stand_ins import StandInParameters, load_panel
 from subprocess_worker import SubprocessWorker
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
@@ -14,6 +15,7 @@ from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 
 STEP = '{"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}'
@@ -46,6 +48,8 @@ class PanelBench:
         self.models = ModelCatalog()
         self.settings = StandInSettings()
         self.parameters = StandInParameters()
+        self.sequences_logic = slicer.vtkSlicerSequencesLogic()
+        self.sequences_logic.SetMRMLScene(slicer.mrmlScene)
 
     def open(self):
         run_times = RunTimes(self.settings, cores=2)
@@ -54,6 +58,7 @@ class PanelBench:
             startJob=self.start_job,
             installer=self,
             placement=ResultPlacement(),
+            sequences=SequencePlacement(self.sequences_logic),
             models=self.models,
             devices=DeviceCatalog(self.list_gpus, lambda: self.built, platform="linux"),
             forecast=Forecaster(run_times),

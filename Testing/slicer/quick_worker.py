@@ -10,14 +10,37 @@ from SuperResolutionLib.files.reading import read_volume  # noqa: E402
 from SuperResolutionLib.files.writing import write_volume  # noqa: E402
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix  # noqa: E402
 
-_, source, target, *options = sys.argv[1:]
-volume = read_volume(source)
-fine = Volume(volume.voxels.repeat(2, axis=1).repeat(2, axis=2), refined_matrix(volume.ijk_to_ras, (2, 2, 1)))
-write_volume(fine, target)
-for option in ("--added", "--uncertainty"):
-    if option in options:
-        write_volume(fine, options[options.index(option) + 1])
-report = {"program": "stand-in", "steps": [], "output": {"factors_ijk": [2, 2, 1]}, "device": "cpu"}
-report.update(device_label="CPU", seconds=0.1, warnings=[])
-print(json.dumps({"event": "progress", "done": 1, "total": 4, "message": "Upscaling"}))
-print(json.dumps({"event": "result", "report": report}))
+REPORT = {
+    "program": "stand-in",
+    "steps": [],
+    "output": {"factors_ijk": [2, 2, 1]},
+    "device": "cpu",
+    "device_label": "CPU",
+    "seconds": 0.1,
+    "warnings": [],
+}
+
+
+def say(**event):
+    print(json.dumps(event), flush=True)
+
+
+def repeat(source, *targets):
+    volume = read_volume(source)
+    fine = Volume(volume.voxels.repeat(2, axis=1).repeat(2, axis=2), refined_matrix(volume.ijk_to_ras, (2, 2, 1)))
+    for target in targets:
+        write_volume(fine, target)
+    say(event="progress", done=1, total=4, message="Upscaling")
+
+
+command, source, target, *options = sys.argv[1:]
+if command == "batch":
+    Path(target).mkdir()
+    for number, path in enumerate(sorted(Path(source).iterdir()), start=1):
+        repeat(path, Path(target) / path.name)
+        say(event="file", number=number, name=path.name, state="done", message="", report=REPORT)
+    say(event="summary", output=target, done=number)
+else:
+    companions = [options[options.index(name) + 1] for name in ("--added", "--uncertainty") if name in options]
+    repeat(source, target, *companions)
+    say(event="result", report=REPORT)

@@ -22,8 +22,9 @@ class ChoicesSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        placement, models, devices, forecast, scan, regionBox: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``SurveyedScan`` and ``RegionBox``.
+        placement, sequences, models, devices, forecast, scan, regionBox: see the classes ``ResultPlacement``,
+            ``SequencePlacement``, ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``SurveyedScan`` and
+            ``RegionBox``.
         onMoved: called when the user has changed the box of the region.
         onScanChanged: called when the input volume has changed: its voxels, its place, its name.
 
@@ -34,9 +35,10 @@ class ChoicesSection:
     AUTOMATIC_MODEL = "Automatic"
     TOOL_TIP_ROLE = 3
 
-    def __init__(self, ui, placement, models, devices, forecast, scan, regionBox, onMoved, onScanChanged):
+    def __init__(self, ui, placement, sequences, models, devices, forecast, scan, regionBox, onMoved, onScanChanged):
         self._ui = ui
         self._placement = placement
+        self._sequences = sequences
         self._models = models
         self._devices = devices
         self._forecast = forecast
@@ -89,6 +91,7 @@ class ChoicesSection:
         if self._parameters is None:
             return
         self._followScan()
+        self._offerSequence()
         self._listModels()
         self._select(self._ui.modelComboBox, "model", "")
         self._select(self._ui.deviceComboBox, "device", "auto")
@@ -111,11 +114,14 @@ class ChoicesSection:
         parameters = self._parameters
         volume = volumeFromNode(parameters.inputVolume)
         todo = self._plan(volume)
-        prospect = self._forecast.prospect(todo, len(self._companions()))
+        prospect = self._forecast.prospect(todo, len(self._companions()), self._volumes())
+        sequenceNode = self._sequence()
         return UpscaleTask(
             inputNode=parameters.inputVolume,
             outputNode=parameters.outputVolume,
-            name=self._placement.nameWith(parameters.inputVolume, parameters.purpose.suffix(parameters.spacing)),
+            name=self._placement.nameWith(
+                sequenceNode or parameters.inputVolume, parameters.purpose.suffix(parameters.spacing)
+            ),
             options=tuple(self._options(prospect)),
             companions=self._companions(),
             box=self._box(volume),
@@ -123,6 +129,7 @@ class ChoicesSection:
             sliceAxis=todo.survey.slice_axis,
             addsSlices=prospect.addsSlices,
             workload=prospect.workload,
+            sequenceNode=sequenceNode,
         )
 
     def onModelChosen(self, index: int) -> None:
@@ -157,7 +164,7 @@ class ChoicesSection:
         try:
             volume = volumeFromNode(parameters.inputVolume)
             todo = self._plan(volume)
-            prospect = self._forecast.prospect(todo, len(self._companions()))
+            prospect = self._forecast.prospect(todo, len(self._companions()), self._volumes())
             notes = [
                 self._scan.note(parameters.inputVolume, volume, parameters.asStored),
                 self._placement.noteOn(parameters.inputVolume),
@@ -179,7 +186,7 @@ class ChoicesSection:
             quality=parameters.quality.value,
             device=parameters.device,
             box=self._box(volume),
-            uncertainty=parameters.uncertainty,
+            uncertainty=Companion.UNCERTAINTY in self._companions(),
             as_stored=parameters.asStored,
         )
         scan = self._scan.survey(parameters.inputVolume, volume)
@@ -207,7 +214,25 @@ class ChoicesSection:
             options += ["--adapt"] if parameters.adapt else []
         return options
 
+    def _offerSequence(self) -> None:
+        sequenceNode = self._sequences.sequenceOf(self._parameters.inputVolume)
+        self._ui.sequenceCheckBox.visible = sequenceNode is not None
+        if sequenceNode is not None:
+            count = sequenceNode.GetNumberOfDataNodes()
+            self._ui.sequenceCheckBox.text = f"The whole sequence, {count} volumes"
+
+    def _sequence(self):
+        """Return the sequence node that is to be upscaled, None where it is one volume."""
+        wanted = self._parameters.wholeSequence
+        return self._sequences.sequenceOf(self._parameters.inputVolume) if wanted else None
+
+    def _volumes(self) -> int:
+        sequenceNode = self._sequence()
+        return 1 if sequenceNode is None else sequenceNode.GetNumberOfDataNodes()
+
     def _companions(self) -> tuple[Companion, ...]:
+        if self._sequence() is not None:
+            return ()
         return tuple(companion for companion in Companion if getattr(self._parameters, companion.value))
 
     def _box(self, volume):

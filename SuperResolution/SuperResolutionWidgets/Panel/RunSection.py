@@ -22,20 +22,23 @@ class RunSection:
         choices: has ``task()``, ``prospect``, ``isOpen`` and ``inputNode``, see ``ChoicesSection``.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
-        placement, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``, ``ComparisonView``,
-            ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
+        placement, sequences, view, preview, currentSlice, runTimes: see the classes ``ResultPlacement``,
+            ``SequencePlacement``, ``ComparisonView``, ``SlicePreview``, ``CurrentSlice`` and ``RunTimes``.
         onChanged: called when a run has ended, and when the preview comes or goes.
     """
 
     FAULT_STYLE = "border-left: 4px solid #d9534f; padding-left: 6px;"
     """A bar at the side, which is seen in a light and in a dark style, and by who sees no red."""
 
-    def __init__(self, ui, choices, startJob, installer, placement, view, preview, currentSlice, runTimes, onChanged):
+    def __init__(
+        self, ui, choices, startJob, installer, placement, sequences, view, preview, currentSlice, runTimes, onChanged
+    ):
         self._ui = ui
         self._choices = choices
         self._startJob = startJob
         self._installer = installer
         self._placement = placement
+        self._sequences = sequences
         self._view = view
         self._preview = preview
         self._currentSlice = currentSlice
@@ -174,9 +177,10 @@ class RunSection:
 
     def _start(self, task: UpscaleTask, use) -> None:
         """Start a run; ``use(task, outcome, seconds)`` gets its result and returns what the user is told."""
-        if task.inputNode.GetScene() is None:
-            raise InputError(f"{task.inputNode.GetName()} was removed before its turn; it was not upscaled.")
-        volume = volumeFromNode(task.inputNode)
+        node = task.sequenceNode or task.inputNode
+        if node.GetScene() is None:
+            raise InputError(f"{node.GetName()} was removed before its turn; it was not upscaled.")
+        volumes = self._sequences.volumes(node) if task.sequenceNode else [volumeFromNode(node)]
         timeLeft, began = TimeLeft(), time.monotonic()
 
         def finished(outcome: UpscaleOutcome) -> None:
@@ -188,7 +192,10 @@ class RunSection:
         self._tellProgress(f"{task.name}: starting…")
         self._job, self._running = job, task
         try:
-            job.start(volume, task.commandOptions(), task.companions)
+            if task.sequenceNode:
+                job.startSequence(volumes, task.commandOptions())
+            else:
+                job.start(volumes[0], task.commandOptions(), task.companions)
         except Exception:
             self._job = None
             raise
@@ -220,18 +227,27 @@ class RunSection:
             raise
 
     def _place(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float) -> str:
-        report = outcome.report
-        node = self._placement.place(
-            outcome.volume,
-            report,
-            task.inputNode,
-            task.name,
-            task.outputNode,
-            show=self._makesRoomFor(task.inputNode),
-            companions=outcome.companions,
-        )
+        report, show = outcome.report, self._makesRoomFor(task.inputNode)
+        if task.sequenceNode:
+            node = self._placeSequence(task, outcome, show)
+        else:
+            node = self._placement.place(
+                outcome.volume,
+                report,
+                task.inputNode,
+                task.name,
+                task.outputNode,
+                show=show,
+                companions=outcome.companions,
+            )
         device = report["device_label"]
         return "\n".join([f"{node.GetName()}: done in {seconds:.0f} s on {device}.", *report["warnings"]])
+
+    def _placeSequence(self, task: UpscaleTask, outcome: UpscaleOutcome, show: bool):
+        fineNode = self._sequences.newSequence(task.sequenceNode)
+        for number, frame in enumerate(outcome.frames):
+            self._sequences.addVolume(fineNode, task.sequenceNode, number, frame)
+        return self._sequences.placeSequence(fineNode, task.sequenceNode, task.name, show)
 
     def _makesRoomFor(self, inputNode) -> bool:
         """Return whether the views may show a result, once what they show for its sake has ended.

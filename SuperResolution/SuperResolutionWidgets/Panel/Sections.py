@@ -16,19 +16,31 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
-        placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
+        placement, sequences, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
+            ``SequencePlacement``, ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and
+            ``SurveyedScan``.
         whenQuiet: called as ``whenQuiet(function)``, returns what calls it once nothing happens any more, such as a
             ``QuietTimer``.
     """
 
-    def __init__(self, ui, startJob, installer, placement, models, devices, forecast, runTimes, scan, whenQuiet):
+    def __init__(
+        self, ui, startJob, installer, placement, sequences, models, devices, forecast, runTimes, scan, whenQuiet
+    ):
         self._parameters = None
         view = self._view = ComparisonView(self._onViewsLeft)
         self._preview = SlicePreview(view)
         self._regionBox = RegionBox()
         self._choices = ChoicesSection(
-            ui, placement, models, devices, forecast, scan, self._regionBox, self.refresh, whenQuiet(self.refresh)
+            ui,
+            placement,
+            sequences,
+            models,
+            devices,
+            forecast,
+            scan,
+            self._regionBox,
+            self.refresh,
+            whenQuiet(self.refresh),
         )
         self._runs = RunSection(
             ui,
@@ -36,6 +48,7 @@ class Panel:
             startJob,
             installer,
             placement,
+            sequences,
             view,
             self._preview,
             CurrentSlice(),

@@ -16,6 +16,7 @@ class UpscaleTask:
 
     Attributes:
         inputNode: the volume node to upscale. outputNode: the one to fill; None makes a new one, called ``name``.
+        sequenceNode: the sequence to upscale instead, whose current volume ``inputNode`` is; or None.
         options: of the command ``upscale``, but for the box.
         companions: each ``Companion`` that is wanted beside the result.
         box: first and last (excluded) index along i, j and k of what is upscaled, or None for all.
@@ -35,6 +36,7 @@ class UpscaleTask:
     sliceAxis: int = 2
     addsSlices: bool = False
     workload: Workload | None = None
+    sequenceNode: Any = None
 
     def commandOptions(self) -> list[str]:
         """Return all options of the command ``upscale``, those of the companions left out."""
@@ -57,4 +59,5 @@ class UpscaleTask:
             companions=(Companion.ADDED,),
             box=(cut.first, cut.last),
             workload=None,
+            sequenceNode=None,
         )

@@ -215,8 +215,7 @@ class ResultPlacement:
 
     def _colorsLogic(self):
         # There are no modules, and no legends, where this runs without the application.
-        modules = getattr(slicer, "modules", None)
-        return None if modules is None or not hasattr(modules, "colors") else modules.colors.logic()
+        return slicer.modules.colors.logic() if hasattr(slicer, "modules") else None
 
     def _writeProvenance(self, node, report, inputNode):
         shown = detail(report)

@@ -10,6 +10,7 @@ class WorkerMessages:
 
     Attributes:
         hasBegun: whether a step of the work was told. result, error: the last event of that kind, or None.
+        files: the events of the volumes that are done, in a run on several.
     """
 
     LOG_LINES = 200
@@ -20,6 +21,7 @@ class WorkerMessages:
         self._unfinished = ""
         self._log = ""
         self.hasBegun = False
+        self.files: list[dict] = []
         self.result: dict | None = None
         self.error: dict | None = None
 
@@ -50,5 +52,7 @@ class WorkerMessages:
             self._onProgress(event["done"], event["total"], event["message"])
         elif kind == "result":
             self.result = event
+        elif kind == "file":
+            self.files.append(event)
         elif kind == "error":
             self.error = event

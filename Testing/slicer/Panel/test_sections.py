@@ -1,5 +1,6 @@
 """The panel, driven through its real .ui: what a user sees and what ends up in the scene."""
 
+import json
 import sys
 
 import numpy as np
@@ -363,6 +364,63 @@ def test_while_packages_are_installed_each_step_is_told_and_the_user_may_cancel(
     ready.click("upscaleButton")
     assert ready.status == "The installation was cancelled."
     assert not ready.workers and not ready.running and ready.ui.progressBar.widget.isHidden()
+
+
+@pytest.fixture
+def played(ready, phantom, scene):
+    """The panel whose input shows the current one of three volumes of a sequence, Perfusion, in a browser."""
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
+    for number in range(3):
+        slicer.util.arrayFromVolume(phantom)[:] += 10 * number
+        sequence.SetDataNodeAtValue(phantom, str(number))
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    ready.sequences_logic.UpdateProxyNodesFromSequences(browser)
+    assert ready.ui.sequenceCheckBox.widget.isHidden()
+    ready.top.show()
+    ready.ui.inputSelector.setCurrentNode(browser.GetProxyNode(sequence))
+    return ready
+
+
+@pytest.mark.parametrize("worker", [QUICK, None], ids=["quick worker", "command line"])
+def test_a_volume_of_a_sequence_offers_the_whole_sequence(played, scene, views, worker):
+    assert not played.ui.sequenceCheckBox.widget.isHidden()
+    assert played.ui.sequenceCheckBox.text == "The whole sequence, 3 volumes"
+    assert "Result: 48 × 40 × 6 voxels" in played.forecast
+    played.click("addedCheckBox")
+    played.click("sequenceCheckBox")
+    assert "Result: 3 volumes of 48 × 40 × 6 voxels" in played.forecast
+    views("Red")[1].SetBackgroundVolumeID(played.parameters.inputVolume.GetID())
+    played.command = worker
+    played.run(until=lambda: "Perfusion SR x2: volume 2 of 3" in played.status)
+    assert played.ui.progressBar.value > 0 and played.ui.progressBar.maximum % 3 == 0
+    played.serve()
+    assert played.status.startswith("Perfusion SR x2: done in ")
+    fine = slicer.util.getNodesByClass("vtkMRMLSequenceNode")[-1]
+    assert fine.GetName() == "Perfusion SR x2"
+    assert (fine.GetNumberOfDataNodes(), fine.GetNthIndexValue(2)) == (3, "2")
+    assert fine.GetNthDataNode(2).GetImageData().GetDimensions() == (48, 40, 6)
+    shown = scene.GetNodeByID(views("Red")[1].GetBackgroundVolumeID())
+    assert shown.GetImageData().GetDimensions() == (48, 40, 6)
+    assert len(played.workers) == 1 and not played.leftovers
+
+
+def test_a_sequence_that_fails_leaves_nothing_and_says_at_which_volume(played, contents):
+    before = contents()
+    played.click("sequenceCheckBox")
+    event = {"event": "file", "number": 1, "name": "a", "state": "failed", "message": "It is a mask.", "report": None}
+    played.command = (sys.executable, "-c", f"print({json.dumps(event)!r}); exit(1)")
+    played.run()
+    assert played.status == "Volume 1 of 3: It is a mask."
+    assert contents() == before and not played.leftovers
+
+
+def test_a_preview_shows_the_current_volume_of_a_sequence(played):
+    played.click("sequenceCheckBox")
+    played.command = SLOW
+    played.run("previewButton", until=lambda: "1 of 4" in played.status)
+    assert played.arguments[0] == "upscale" and "--box" in played.arguments
+    played.panel.stop()
 
 
 def test_a_fault_looks_different_and_can_be_taken_away(ready):

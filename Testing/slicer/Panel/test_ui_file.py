@@ -24,6 +24,7 @@ FIELDS = [
     "fadeSlider",
 ]
 BUTTONS = [
+    "sequenceCheckBox",
     "asStoredCheckBox",
     "adaptCheckBox",
     "addedCheckBox",

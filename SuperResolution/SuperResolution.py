@@ -34,7 +34,7 @@ from SuperResolutionWidgets.Installation.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.Panel.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel.ParameterNode import SuperResolutionParameterNode
-from SuperResolutionWidgets.Panel.QuietTimer import QuietTimer
+from SuperResolutionWidgets.Panel.QtQuietTimer import QtQuietTimer
 from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.EngineCall import EngineCall
@@ -101,7 +101,7 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             forecast=Forecaster(runTimes),
             runTimes=runTimes,
             scan=SurveyedScan(),
-            whenQuiet=lambda function: QuietTimer(function, slicer.app),
+            whenQuiet=lambda function: QtQuietTimer(function, slicer.app),
         )
         self.installationCheck = InstallationCheck(self.ui, self._newProcess, self.logic.installer)
         self.logic.installer.onInstalled = self._onPackagesInstalled

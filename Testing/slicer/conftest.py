@@ -260,7 +260,7 @@ def widget(module, scene, views, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(slicer, "app", application, raising=False)
     monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
-    for user in ("Worker.QtProcess", "Panel.QuietTimer"):
+    for user in ("Worker.QtProcess", "Panel.QtQuietTimer"):
         monkeypatch.setattr(sys.modules[f"SuperResolutionWidgets.{user}"], "qt", sys.modules["qt"])
     monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda *_: None))
     monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())

@@ -20,7 +20,7 @@ class Panel:
             ``SequencePlacement``, ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and
             ``SurveyedScan``.
         whenQuiet: called as ``whenQuiet(function)``, returns what calls it once nothing happens any more, such as a
-            ``QuietTimer``.
+            ``QtQuietTimer``.
     """
 
     def __init__(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import qt
 
 
-class QuietTimer:
+class QtQuietTimer:
     """Calls a function once it has not been asked for during ``MILLISECONDS``.
 
     A node may change thirty times a second, as where a sequence is played, and a look at a scan takes time.

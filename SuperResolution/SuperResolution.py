@@ -35,12 +35,14 @@ from SuperResolutionWidgets.Installation.SlicerPackages import SlicerPackages
 from SuperResolutionWidgets.Panel.DeviceCatalog import DeviceCatalog
 from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel.ParameterNode import SuperResolutionParameterNode
+from SuperResolutionWidgets.Panel.QtQuietTimer import QtQuietTimer
 from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.EngineCall import EngineCall
 from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement
 from SuperResolutionWidgets.Scene.SequenceUpscaler import SequenceUpscaler
 from SuperResolutionWidgets.Scene.ThickSliceSample import ThickSliceSample
 from SuperResolutionWidgets.Scene.VolumeNodes import firstVolumeNode
@@ -99,15 +101,21 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             warmWorker=self.warmWorker,
             installer=self.logic.installer,
             placement=ResultPlacement(),
+            sequences=SequencePlacement(),
             models=ModelCatalog(),
             devices=DeviceCatalog(),
             forecast=Forecaster(runTimes),
             runTimes=runTimes,
             scan=SurveyedScan(),
+            whenQuiet=lambda function: QtQuietTimer(function, slicer.app),
         )
         self.installationCheck = InstallationCheck(self.ui, self._newProcess, self.logic.installer)
+        self.logic.installer.onInstalled = self._onPackagesInstalled
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndChange)
+        # What a scene that is loaded or restored brings into the parameter node is whole only when it has ended.
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndChange)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndRestoreEvent, self.onSceneEndChange)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -127,10 +135,11 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller, event):
         self.panel.stop()
+        self.installationCheck.dismiss()
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
+    def onSceneEndChange(self, caller, event):
+        if self.parent.isEntered or self._parameterNode is not None:
             self.initializeParameterNode()
 
     def onReload(self):
@@ -157,6 +166,10 @@ class SuperResolutionWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onParametersModified(self, caller=None, event=None):
         self.panel.refresh()
+
+    def _onPackagesInstalled(self):
+        self.installationCheck.dismiss()
+        self.panel.onPackagesInstalled()
 
     def _newProcess(self):
         return QtWorkerProcess(slicer.app)
@@ -205,7 +218,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             inputNode: a scalar volume node; it is not changed.
             factor: up to 8, whole, for the slice plane, or one per axis i, j, k, as in ``(2, 2, 1)`` or ``(1, 1, 4)``.
             outputNode: the scalar volume node to fill; None makes a new one, ``<input> SR x4``.
-            show: whether the slice views show the result.
+            show: whether slice views that show the input show the result instead; all do where nothing is on show.
             progress: called as ``progress(done, total, message)``.
             cancelled: polled; return True to stop.
             asStored: leave a zero-filled scan as it is; by default it is upscaled from its acquired band.
@@ -231,7 +244,7 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
 
         Args:
             sequenceNode: a vtkMRMLSequenceNode of scalar volumes, as of a 4-D scan; it is not changed.
-            show: whether the slice views show the result's current volume.
+            show: whether slice views that show the sequence show the result's current volume instead.
 
         Example::
 
@@ -387,6 +400,55 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         widget.ui.purposeComboBox.setCurrentIndex(0)
         self.assertIn("48\u00a0×\u00a040\u00a0×\u00a06", widget.ui.forecastLabel.text)
 
+    def test_a_scene_that_is_loaded_with_the_panel_open_is_taken_up(self):
+        import tempfile
+
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        inputNode = self._volume()
+        widget.logic.getParameterNode().inputVolume = inputNode
+        with tempfile.TemporaryDirectory() as folder:
+            inputNode.AddDefaultStorageNode(str(Path(folder) / "head.nrrd"))
+            self.assertTrue(inputNode.GetStorageNode().WriteData(inputNode))
+            slicer.mrmlScene.Commit(str(Path(folder) / "scene.mrml"))
+            slicer.mrmlScene.Clear()
+            widget.initializeParameterNode()
+            self.assertFalse(widget.ui.upscaleButton.enabled)
+            slicer.mrmlScene.SetURL(str(Path(folder) / "scene.mrml"))
+            slicer.mrmlScene.Import()
+        self.assertEqual(widget.ui.inputSelector.currentNode().GetName(), "Phantom")
+        self.assertIn("voxels at", widget.ui.forecastLabel.text)
+        self.assertTrue(widget.ui.upscaleButton.enabled)
+
+    def test_a_result_is_shown_in_the_place_of_its_input_and_no_view_moves(self):
+        views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if len(views) < 2:
+            self.skipTest("there are no slice views")
+        inputNode, other = self._volume(), self._volume()
+        for view in views:
+            view.SetBackgroundVolumeID(other.GetID())
+        views[0].SetBackgroundVolumeID(inputNode.GetID())
+        sliceNodes = [slicer.mrmlScene.GetSingletonNode(view.GetLayoutName(), "vtkMRMLSliceNode") for view in views]
+        for sliceNode in sliceNodes:
+            sliceNode.SetFieldOfView(12, 9, 1)
+            sliceNode.JumpSliceByCentering(3, -4, -6)
+        before = [self._place(sliceNode) for sliceNode in sliceNodes]
+        result = SuperResolutionLogic(engine=_repeatVoxels).upscale(inputNode, factor=2)
+        shown = [view.GetBackgroundVolumeID() for view in views]
+        self.assertEqual(shown, [result.GetID()] + [other.GetID()] * (len(views) - 1))
+        self.assertEqual([self._place(sliceNode) for sliceNode in sliceNodes], before)
+
+    def test_the_panel_follows_its_input_volume(self):
+        widget = slicer.util.getModuleWidget("SuperResolution")
+        widget.initializeParameterNode()
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Late")
+        widget.logic.getParameterNode().inputVolume = node
+        self.assertIn("Late holds no voxels", widget.ui.forecastLabel.text)
+        slicer.util.updateVolumeFromArray(node, slicer.util.arrayFromVolume(self._volume()))
+        self._wait(lambda: widget.ui.upscaleButton.enabled, 10)
+        node.SetSpacing(0.5, 0.5, 7.0)
+        self._wait(lambda: "7.0\u00a0mm" in widget.ui.forecastLabel.text, 10)
+
     def test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing(self):
         sliceNode = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceNode")
         composite = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
@@ -402,7 +464,7 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         widget.ui.purposeComboBox.setCurrentIndex(0)
         asked = []
         newJob = patch.object(widget.warmWorker, "newJob", lambda onProgress, onFinished: _LiveJob(asked, onFinished))
-        with newJob, patch.object(widget.logic.installer, "ensure", lambda: None):
+        with newJob, patch.object(widget.logic.installer, "ensure", lambda *_: None):
             count, fieldOfView = slicer.mrmlScene.GetNumberOfNodes(), sliceNode.GetFieldOfView()
             widget.ui.liveButton.click()
             for number in range(20):
@@ -434,6 +496,10 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
             self.assertLess(time.monotonic(), deadline, "it took too long")
             slicer.app.processEvents()
             time.sleep(0.01)
+
+    def _place(self, sliceNode):
+        matrix = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS()).tolist()
+        return matrix, sliceNode.GetFieldOfView(), sliceNode.GetXYZOrigin()
 
     def _bounds(self, node):
         bounds = [0.0] * 6

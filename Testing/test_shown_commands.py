@@ -59,6 +59,7 @@ OF_OTHERS = {
     "--nproc_per_node": "torchrun",
     "--no-main-window": "Slicer",
     "--python-script": "Slicer",
+    "--additional-module-paths": "Slicer",
     "--extra-index-url": "pip",
     "--logdir": "tensorboard",
     "--config_file": "monai.bundle",

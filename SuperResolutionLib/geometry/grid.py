@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,9 +66,16 @@ class Grid(NamedTuple):
         Raises:
             InputError: the region does not touch the grid.
         """
-        low, high = np.minimum(region[:3], region[3:]), np.maximum(region[:3], region[3:])
-        corners = np.array([(*corner, 1.0) for corner in itertools.product(*zip(low, high))])
-        indices = corners @ np.linalg.inv(self.ijk_to_ras).T
+        return self.box_around(itertools.product(*zip(region[:3], region[3:])))
+
+    def box_around(self, corners: Iterable[Sequence[float]]) -> Box:
+        """Return the smallest index box of whole voxels around points in RAS mm, as far as it lies on the grid.
+
+        Raises:
+            InputError: it does not touch the grid.
+        """
+        points = np.array([(*corner, 1.0) for corner in corners])
+        indices = points @ np.linalg.inv(self.ijk_to_ras).T
         tolerance = 1e-6
         first = np.floor(indices[:, :3].min(axis=0) + 0.5 + tolerance).clip(0, self.dimensions).astype(int)
         last = np.ceil(indices[:, :3].max(axis=0) + 0.5 - tolerance).clip(0, self.dimensions).astype(int)

@@ -139,6 +139,8 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
             f"The volume has {' x '.join(f'{value:.3g}' for value in spacing)} mm already; choose a target spacing that"
             " is finer than that."
         )
+    if request.isotropic and max(needed) < ISOTROPIC_WITHIN:
+        raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
     plane = None
     if in_plane > MOST_IN_PLANE * 1.001:
         raise InputError(
@@ -150,8 +152,6 @@ def _for_spacing(survey: Survey, request: UpscaleRequest, named: Model | None) -
         if named is plane and plane.factor < in_plane - 1e-3:
             raise InputError(f"x{in_plane:.3g} is more than the model {plane.name} can do; choose a coarser spacing.")
     through = _through_model(named, survey.modality) if needed[across] > 1.001 else None
-    if plane is None and through is None and max(needed) < ISOTROPIC_WITHIN:
-        raise InputError("The volume is isotropic already but for a few per cent; choose a finer target spacing.")
     i, j, k = target
     return Wish(plane, through, spacing=(i, j, k))
 

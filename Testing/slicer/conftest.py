@@ -1,7 +1,10 @@
 """The Slicer module under Slicer's real scene (the package slicer-core), its real .ui, and stand-ins for the rest."""
 
+import importlib.util
 import os
 import sys
+import types
+import unittest
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +65,26 @@ def views(scene):
         return tuple(scene.GetSingletonNode(name, f"vtkMRMLSlice{kind}Node") for kind in ("", "Composite"))
 
     return find
+
+
+@pytest.fixture
+def layout_manager(scene, views, monkeypatch):
+    """Slicer's layout manager as ``slicer.app`` has it: its slice logics fit the views when they are asked to."""
+    from types import SimpleNamespace
+
+    import slicer
+    import vtk
+
+    logics = vtk.vtkCollection()
+    for name in ("Red", "Yellow", "Green"):
+        logic = slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLScene(scene)
+        logic.SetSliceNode(views(name)[0])
+        logic.SetSliceCompositeNode(views(name)[1])
+        logics.AddItem(logic)
+    manager = SimpleNamespace(mrmlSliceLogics=lambda: logics)
+    monkeypatch.setattr(slicer, "app", SimpleNamespace(layoutManager=lambda: manager), raising=False)
+    return manager
 
 
 OBLIQUE = np.array([[-0.72, 0.2, 0.4, 30.0], [0.18, 0.88, -0.3, -20.0], [-0.1, 0.02, 2.9, 15.0], [0, 0, 0, 1.0]])
@@ -174,3 +197,82 @@ def contents(scene):
         return nodes, sorted(items.GetId(n) for n in range(items.GetNumberOfIds()))
 
     return list_contents
+
+
+class _Base:
+    """Stands in for the base classes of a scripted module."""
+
+    def __init__(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def module(root, scene, monkeypatch):
+    """SuperResolution.py, under stand-ins for what only the application has."""
+
+    def stand_in(name, **contents):
+        made = types.ModuleType(name)
+        vars(made).update(contents)
+        monkeypatch.setitem(sys.modules, name, made)
+
+    slicer = pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
+    stand_in("qt")
+    stand_in("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text)
+    stand_in(
+        "slicer.ScriptedLoadableModule",
+        ScriptedLoadableModule=type("ScriptedLoadableModule", (_Base,), {}),
+        ScriptedLoadableModuleWidget=type("ScriptedLoadableModuleWidget", (_Base,), {}),
+        ScriptedLoadableModuleLogic=type("ScriptedLoadableModuleLogic", (_Base,), {}),
+        ScriptedLoadableModuleTest=unittest.TestCase,
+    )
+    started = []
+    application = types.SimpleNamespace(
+        connect=lambda signal, function: started.append((signal, function)), layoutManager=lambda: None
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
+    stand_in("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda cls: cls, WithinRange=lambda *limits: limits)
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        monkeypatch.delitem(sys.modules, name)
+    spec = importlib.util.spec_from_file_location("SuperResolution", root / "SuperResolution/SuperResolution.py")
+    loaded = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
+    spec.loader.exec_module(loaded)
+    loaded.started = started
+    yield loaded
+    # Modules that only this test has imported hold classes that no other test knows.
+    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def widget(module, scene, views, tmp_path, monkeypatch):
+    """The module's widget, set up with its real .ui, its real panel and its real worker under PySide6's Qt."""
+    stand_ins = pytest.importorskip("pythonqt_stand_ins", reason="the .ui is loaded with PySide6")
+    import slicer.util
+    from panel_bench import StandInSettings
+
+    top, ui = stand_ins.load_panel()
+    monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
+    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
+    application = stand_ins.Application(
+        temporaryPath=str(tmp_path),
+        userSettings=StandInSettings,
+        layoutManager=lambda: None,
+        processEvents=stand_ins.process_events,
+    )
+    monkeypatch.setattr(slicer, "app", application, raising=False)
+    monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
+    for user in ("Worker.QtProcess", "Panel.QtQuietTimer"):
+        monkeypatch.setattr(sys.modules[f"SuperResolutionWidgets.{user}"], "qt", sys.modules["qt"])
+    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda *_: None))
+    monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
+    monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "setup", lambda self: None, raising=False)
+    monkeypatch.setattr(_Base, "resourcePath", lambda self, name: name, raising=False)
+    made = module.SuperResolutionWidget()
+    made.layout = types.SimpleNamespace(addWidget=lambda widget: None)
+    made.parent = types.SimpleNamespace(isEntered=True)
+    made.setup()
+    monkeypatch.setattr(slicer.util, "getModuleWidget", lambda name: made, raising=False)
+    yield made
+    made.cleanup()

@@ -1,7 +1,9 @@
 """A panel with its real .ui on the test scene, and everything that it is given within reach."""
 
 import sys
+from pathlib import Path
 
+import slicer
 from pythonqt_stand_ins import StandInParameters, load_panel
 from subprocess_worker import SubprocessWorker, pump
 from SuperResolutionWidgets.Forecast.Forecaster import Forecaster
@@ -13,6 +15,7 @@ from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog
 from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement
 from SuperResolutionWidgets.Worker.UpscaleJob import UpscaleJob
 from SuperResolutionWidgets.Worker.WarmWorker import WarmWorker
 
@@ -27,6 +30,8 @@ SLOW_WARM = (
     f" sys.stdin.readline(); print('{STEP}', flush=True); time.sleep(60)",
 )
 """The same, of a worker that stays."""
+QUICK = (sys.executable, str(Path(__file__).with_name("quick_worker.py")))
+"""A worker that repeats voxels."""
 
 
 class StandInSettings(dict):
@@ -49,9 +54,12 @@ class PanelBench:
         self.installs = 0
         self.gpus = ["0, NVIDIA RTX A6000, 45056, 49140", "1, NVIDIA T4, 15100, 15360"]
         self.gpu_questions = 0
+        self.built = "cuda"
         self.models = ModelCatalog()
         self.settings = StandInSettings()
         self.parameters = StandInParameters()
+        self.sequences_logic = slicer.vtkSlicerSequencesLogic()
+        self.sequences_logic.SetMRMLScene(slicer.mrmlScene)
 
     def open(self):
         run_times = RunTimes(self.settings, cores=2)
@@ -61,11 +69,13 @@ class PanelBench:
             warmWorker=self.warm,
             installer=self,
             placement=ResultPlacement(),
+            sequences=SequencePlacement(self.sequences_logic),
             models=self.models,
-            devices=DeviceCatalog(self.list_gpus, lambda: "cuda", platform="linux"),
+            devices=DeviceCatalog(self.list_gpus, lambda: self.built, platform="linux"),
             forecast=Forecaster(run_times),
             runTimes=run_times,
             scan=SurveyedScan(),
+            whenQuiet=lambda function: function,
         )
         self.attach()
         return self
@@ -83,7 +93,7 @@ class PanelBench:
     def start_job(self, on_progress, on_finished):
         return UpscaleJob(self.new_worker(), on_progress, on_finished, str(self.folder))
 
-    def ensure(self):
+    def ensure(self, tell, cancelled):
         self.installs += 1
         if self.install_error:
             raise InstallError(self.install_error)

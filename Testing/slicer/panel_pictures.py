@@ -71,9 +71,12 @@ def running_panel(folder):
     from SuperResolutionLib.geometry.volume import Volume
 
     bench = PanelBench(folder)
+    # No GPU is named that was not there.
+    bench.gpus = []
     bench.parameters.inputVolume = scan()
     result = Volume(np.zeros((2, 2, 2), np.int16), np.eye(4))
-    ResultPlacement().place(result, {}, bench.parameters.inputVolume, "MRHead SR x2")
+    report = {"program": "", "device": "cpu"}
+    ResultPlacement().place(result, report, bench.parameters.inputVolume, "MRHead SR x2")
     bench.open()
     bench.ui.advancedCollapsibleButton.collapsed = False
     InstallationCheck(bench.ui, newProcess=None, installer=None)

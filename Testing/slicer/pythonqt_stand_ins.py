@@ -151,6 +151,14 @@ class PythonQtProcess(QtCore.QProcess):
         getattr(self, signature.split("(")[0]).disconnect(function)
 
 
+class PythonQtTimer(QtCore.QTimer):
+    """A QTimer as PythonQt shows it."""
+
+    def connect(self, signature, function):
+        assert self.metaObject().indexOfSignal(signature) >= 0, signature
+        getattr(self, signature.split("(")[0]).connect(lambda: function())
+
+
 class Application(QtCore.QObject):
     """``slicer.app``: a QObject, which owns worker processes, with the members that it is given."""
 
@@ -160,11 +168,20 @@ class Application(QtCore.QObject):
 
 
 def qt_module():
-    """Return what of PythonQt's module ``qt`` the worker needs, on PySide6."""
+    """Return what of PythonQt's module ``qt`` the module needs, on PySide6."""
     QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     qt = types.ModuleType("qt")
     qt.QProcess, qt.QProcessEnvironment = PythonQtProcess, QtCore.QProcessEnvironment
+    qt.QTimer = PythonQtTimer
     return qt
+
+
+def process_events():
+    """Let Qt's event loop work for a moment, as ``slicer.app.processEvents`` does."""
+    # Not processEvents: PySide 6.12's takes a reference to None away, each time.
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(20, loop.quit)
+    loop.exec()
 
 
 def serve(until, seconds=60):
@@ -172,10 +189,7 @@ def serve(until, seconds=60):
     deadline, rounds = time.monotonic() + seconds, 0
     while not until():
         assert time.monotonic() < deadline, "it took too long"
-        # Not processEvents: PySide 6.12's takes a reference to None away, each time.
-        loop = QtCore.QEventLoop()
-        QtCore.QTimer.singleShot(20, loop.quit)
-        loop.exec()
+        process_events()
         rounds += 1
     return rounds
 

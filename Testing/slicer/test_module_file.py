@@ -1,6 +1,5 @@
 """SuperResolution.py itself, under stand-ins for what only the application has; its own Slicer test runs here too."""
 
-import importlib.util
 import sys
 import types
 import unittest
@@ -11,67 +10,33 @@ import pytest
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
 
-
-class _Base:
-    def __init__(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def module(root, scene, monkeypatch):
-    def stand_in(name, **contents):
-        made = types.ModuleType(name)
-        vars(made).update(contents)
-        monkeypatch.setitem(sys.modules, name, made)
-
-    stand_in("qt")
-    stand_in("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text)
-    stand_in(
-        "slicer.ScriptedLoadableModule",
-        ScriptedLoadableModule=type("ScriptedLoadableModule", (_Base,), {}),
-        ScriptedLoadableModuleWidget=type("ScriptedLoadableModuleWidget", (_Base,), {}),
-        ScriptedLoadableModuleLogic=type("ScriptedLoadableModuleLogic", (_Base,), {}),
-        ScriptedLoadableModuleTest=unittest.TestCase,
-    )
-    started = []
-    application = types.SimpleNamespace(
-        connect=lambda signal, function: started.append((signal, function)), layoutManager=lambda: None
-    )
-    monkeypatch.setattr(slicer, "app", application, raising=False)
-    stand_in("slicer.parameterNodeWrapper", parameterNodeWrapper=lambda cls: cls, WithinRange=lambda *limits: limits)
-    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
-        monkeypatch.delitem(sys.modules, name)
-    spec = importlib.util.spec_from_file_location("SuperResolution", root / "SuperResolution/SuperResolution.py")
-    loaded = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "SuperResolution", loaded)
-    spec.loader.exec_module(loaded)
-    loaded.started = started
-    yield loaded
-    # Modules that only this test has imported hold classes that no other test knows.
-    for name in [name for name in sys.modules if name.startswith("SuperResolutionWidgets.")]:
-        del sys.modules[name]
-
-
 NEEDS_THE_APPLICATION = {
     "test_a_volume_from_a_file_is_upscaled_in_its_place",
-    "test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing",
-    "test_the_panel_follows_its_parameter_node",
-    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
     "test_the_thick_slice_sample_is_in_sample_data",
     "test_the_worker_answers_and_can_be_killed",
 }
+NEEDS_THE_PANEL = {
+    "test_a_scene_that_is_loaded_with_the_panel_open_is_taken_up",
+    "test_the_live_view_shows_the_newest_of_twenty_slices_and_leaves_nothing",
+    "test_the_panel_follows_its_input_volume",
+    "test_the_panel_follows_its_parameter_node",
+    "test_the_panel_upscales_cancels_and_upscales_again_where_the_engine_is_installed",
+}
 
 
-def test_the_modules_own_tests_pass_with_slicers_scene(module):
-    names = [
-        n for n in unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest) if n not in NEEDS_THE_APPLICATION
-    ]
-    assert len(names) == 4
+def run_own_tests(module, names):
     result = unittest.TestResult()
-    unittest.TestSuite(map(module.SuperResolutionTest, names)).run(result)
-    assert result.testsRun == 4
+    unittest.TestSuite(map(module.SuperResolutionTest, sorted(names))).run(result)
+    assert result.testsRun == len(names)
     assert not result.skipped
-    assert not result.errors + result.failures, (result.errors + result.failures)[0][1]
+    assert not result.errors + result.failures, "\n".join(trace for _, trace in result.errors + result.failures)
+
+
+def test_the_modules_own_tests_pass_with_slicers_scene(module, views):
+    names = set(unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest))
+    names -= NEEDS_THE_APPLICATION | NEEDS_THE_PANEL
+    assert len(names) == 5
+    run_own_tests(module, names)
 
 
 def test_the_modules_own_tests_can_fail(module, monkeypatch):
@@ -123,32 +88,9 @@ def test_the_module_has_a_title_a_category_and_a_warning(parent):
     assert "not use it for diagnosis" in parent.helpText
 
 
-@pytest.fixture
-def widget(module, scene, views, tmp_path, monkeypatch):
-    """The module's widget, set up with its real .ui, its real panel and its real worker under PySide6's Qt."""
-    stand_ins = pytest.importorskip("pythonqt_stand_ins", reason="the .ui is loaded with PySide6")
-    from panel_bench import StandInSettings
-
-    top, ui = stand_ins.load_panel()
-    monkeypatch.setattr(slicer.util, "loadUI", lambda path: top, raising=False)
-    monkeypatch.setattr(slicer.util, "childWidgetVariables", lambda widget: ui, raising=False)
-    application = stand_ins.Application(
-        temporaryPath=str(tmp_path), userSettings=StandInSettings, layoutManager=lambda: None
-    )
-    monkeypatch.setattr(slicer, "app", application, raising=False)
-    monkeypatch.setitem(sys.modules, "qt", stand_ins.qt_module())
-    monkeypatch.setattr(sys.modules["SuperResolutionWidgets.Worker.QtProcess"], "qt", sys.modules["qt"])
-    monkeypatch.setattr(module, "Installer", lambda *arguments: types.SimpleNamespace(ensure=lambda: None))
-    monkeypatch.setattr(module, "SuperResolutionParameterNode", lambda node: stand_ins.StandInParameters())
-    monkeypatch.setattr(_Base, "getParameterNode", lambda self: None, raising=False)
-    monkeypatch.setattr(_Base, "setup", lambda self: None, raising=False)
-    monkeypatch.setattr(_Base, "resourcePath", lambda self, name: name, raising=False)
-    made = module.SuperResolutionWidget()
-    made.layout = types.SimpleNamespace(addWidget=lambda widget: None)
-    made.parent = types.SimpleNamespace(isEntered=True)
-    made.setup()
-    yield made
-    made.cleanup()
+def test_the_modules_own_tests_of_the_panel_pass(module, widget, python_slicer):
+    python_slicer()
+    run_own_tests(module, NEEDS_THE_PANEL)
 
 
 def test_the_modules_widget_upscales_in_the_background(widget, phantom, python_slicer, tmp_path):
@@ -214,7 +156,7 @@ def test_a_run_goes_on_in_another_module_and_a_new_scene_is_taken_up(widget, pha
     assert widget.ui.upscaleButton.enabled
     widget.onSceneStartClose(None, None)
     scene.Clear(False)
-    widget.onSceneEndClose(None, None)
+    widget.onSceneEndChange(None, None)
     assert widget.ui.inputSelector.currentNode() is None
     assert not widget.ui.upscaleButton.enabled
 

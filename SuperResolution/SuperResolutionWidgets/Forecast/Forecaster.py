@@ -13,12 +13,13 @@ class Forecaster:
     def __init__(self, runTimes: RunTimes):
         self._runTimes = runTimes
 
-    def prospect(self, plan, companions: int = 0) -> Prospect:
+    def prospect(self, plan, companions: int = 0, volumes: int = 1) -> Prospect:
         """Return what the run of a plan will make and need.
 
         Args:
             plan: a ``Plan``.
             companions: how many volumes come with the result: what was added, the uncertainty.
+            volumes: how many are upscaled in this way, those of a sequence.
         """
         request, addsSlices = plan.request, plan.new_slices is not None
         plane = [factor for axis, factor in enumerate(plan.finer) if axis != plan.survey.slice_axis]
@@ -26,8 +27,9 @@ class Forecaster:
             request.device,
             f"{request.model or request.quality}{' new slices' * addsSlices}",
             math.ceil(max(plane) - 0.01),
-            plan.megavoxels,
+            volumes * plan.megavoxels,
             request.adapt,
+            newSlices=addsSlices,
             compact=plan.slice_plane is None or plan.slice_plane.model.quality == "fast",
         )
         seconds, measured = self._runTimes.seconds(workload)
@@ -35,11 +37,12 @@ class Forecaster:
         return Prospect(
             dimensions=tuple(int(size) for size in plan.grid.dimensions),
             spacing=tuple(float(value) for value in plan.grid.spacing),
-            resultBytes=plan.result_bytes,
+            resultBytes=volumes * plan.result_bytes,
             # Later Slicer holds the result as well; companions are 4 bytes a voxel, in three places, too.
-            memoryBytes=plan.memory_bytes + plan.result_bytes + companions * 3 * 4 * voxels,
+            memoryBytes=plan.memory_bytes + volumes * plan.result_bytes + companions * 3 * 4 * voxels,
             seconds=seconds,
             measured=measured,
             addsSlices=addsSlices,
             workload=workload,
+            volumes=volumes,
         )

@@ -15,6 +15,7 @@ class Prospect:
         seconds: how long it takes. measured: whether that comes from a run on this computer.
         addsSlices: whether new slices come between those of the input.
         workload: see ``Workload``.
+        volumes: how many are made, of a sequence; bytes and seconds are those of all.
     """
 
     dimensions: tuple[int, int, int]
@@ -25,6 +26,7 @@ class Prospect:
     measured: bool
     addsSlices: bool
     workload: Workload
+    volumes: int = 1
 
     def text(self) -> str:
         """Return two lines: such as ``1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB`` and what it takes.
@@ -32,6 +34,8 @@ class Prospect:
         A narrow panel may break the lines between sizes, not within one: those spaces do not break.
         """
         voxels = f"{' × '.join(map(str, self.dimensions))} voxels"
+        if self.volumes > 1:
+            voxels = f"{self.volumes} volumes of {voxels}"
         millimetres = f"{' × '.join(map(_millimetres, self.spacing))} mm"
         seconds = _duration(self.seconds) + ("" if self.measured else " (a first guess)")
         result, memory = _bytes(self.resultBytes), f"{_bytes(self.memoryBytes)} of memory"

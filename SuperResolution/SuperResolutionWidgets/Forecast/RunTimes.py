@@ -20,6 +20,8 @@ class RunTimes:
     """Compact networks on two CPU cores; only where no run was remembered."""
     TIMES_AS_LONG_WITH_RRDB = 4.0
     """As the benchmark measured it."""
+    SECONDS_PER_MEGAVOXEL_OF_NEW_SLICES = 4.3
+    """Processor time of two cores of an AMD EPYC with AVX-512 in float32; bfloat16 takes half of it."""
     SECONDS_TO_ADAPT = 100.0
     """Also on two cores, also a guess."""
     MOST_CORES = 8
@@ -38,6 +40,10 @@ class RunTimes:
             return start + workload.megavoxels * pace, True
         work = workload.megavoxels * self.SECONDS_PER_MEGAVOXEL[2 if workload.factor <= 2 else 4]
         work *= 1.0 if workload.compact else self.TIMES_AS_LONG_WITH_RRDB
+        if workload.newSlices:
+            # Where the slice plane stays as it is, no other network runs.
+            work *= workload.factor > 1
+            work += workload.megavoxels * self.SECONDS_PER_MEGAVOXEL_OF_NEW_SLICES
         return start + (work + self.SECONDS_TO_ADAPT * workload.adapted) * 2 / self._cores, False
 
     def remember(self, workload: Workload, seconds: float, engineSeconds: float) -> None:

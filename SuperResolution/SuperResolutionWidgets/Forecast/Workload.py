@@ -13,6 +13,7 @@ class Workload:
         factor: how much finer the network makes the slice plane.
         megavoxels: of the result, times eight where the network runs eight times.
         adapted: whether the network learns from the scan first.
+        newSlices: whether new slices are made, which takes a network of its own.
         compact: whether the slice plane's network is a compact one.
     """
 
@@ -21,4 +22,5 @@ class Workload:
     factor: int
     megavoxels: float
     adapted: bool = False
+    newSlices: bool = False
     compact: bool = True

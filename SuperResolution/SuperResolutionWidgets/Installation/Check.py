@@ -12,7 +12,7 @@ class InstallationCheck:
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
         newProcess: returns a new process that can run a command line of the engine; see ``WorkerProcess``.
-        installer: has ``repair(faulty)``, which asks the user and raises InstallError; see ``Installer``.
+        installer: has ``repair(faulty, tell)``, which asks the user and raises InstallError; see ``Installer``.
     """
 
     MARKS = {True: "✓", False: "✗"}
@@ -23,11 +23,17 @@ class InstallationCheck:
         self._installer = installer
         self._process = None
         ui.checkInstallationButton.connect("clicked(bool)", self.onCheck)
+        ui.dismissInstallationButton.connect("clicked(bool)", self.dismiss)
         self._tell("")
 
     def onCheck(self, _checked=False) -> None:
         self._ui.checkInstallationButton.enabled = False
         self._start(self._offerRepair)
+
+    def dismiss(self, _checked=False) -> None:
+        """Take away what the last check found, as it may hold no more; a check that is under way goes on."""
+        if self._ui.checkInstallationButton.enabled:
+            self._tell("")
 
     def stop(self) -> None:
         """End a check that is under way: the panel is going away."""
@@ -63,7 +69,7 @@ class InstallationCheck:
             return
         try:
             self._tell("Repairing the installation…")
-            repaired = self._installer.repair(faulty)
+            repaired = self._installer.repair(faulty, self._tell)
         except InstallError as error:
             self._report(findings, str(error))
             return
@@ -87,5 +93,5 @@ class InstallationCheck:
         self._tell(message)
 
     def _tell(self, message: str) -> None:
-        self._ui.installationLabel.text = message
-        self._ui.installationLabel.visible = bool(message)
+        self._ui.installationText.plainText = message
+        self._ui.installationWidget.visible = bool(message)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +12,22 @@ from .PythonPackages import PythonPackages
 from .versionNumbers import versionNumbers
 
 
+def _sayNothing(sentence: str) -> None:
+    """Take the place of a listener."""
+
+
+def _goOn() -> bool:
+    """Take the place of a user who does not cancel."""
+    return False
+
+
 class Installer:
     """Gets the Python packages that the engine needs, once, after asking once. Nothing is installed at start-up.
 
     PyTorch comes first and alone; the others must then fit it, so that their failure leaves it as it is.
+
+    Attributes:
+        onInstalled: called when packages were installed: what was said of missing ones holds no more.
     """
 
     LEAST_TORCH = "2.1"
@@ -26,16 +38,23 @@ class Installer:
         self._requirementsFile = requirementsFile
         self._ready = False
         self._busy = False
+        self._tell: Callable[[str], None] = _sayNothing
+        self._cancelled: Callable[[], bool] = _goOn
+        self.onInstalled: Callable[[], None] = lambda: None
 
-    def ensure(self) -> None:
+    def ensure(self, tell: Callable[[str], None] = _sayNothing, cancelled: Callable[[], bool] = _goOn) -> None:
         """Return once all packages are there.
+
+        Args:
+            tell: called with a sentence before each step.
+            cancelled: polled before each step, as pip cannot be stopped within one; return True to stop.
 
         Raises:
             InstallError: they are not, and could not be installed, or the user did not want it.
         """
         if self._ready:
             return
-        with self._alone():
+        with self._alone(tell, cancelled):
             state = self._inspect()
             self._checkTorch(state)
             missing = self._missing(state)
@@ -44,11 +63,12 @@ class Installer:
                 self._install(state, missing)
             self._ready = True
 
-    def repair(self, faulty: Collection[str]) -> bool:
+    def repair(self, faulty: Collection[str], tell: Callable[[str], None] = _sayNothing) -> bool:
         """Install what is missing, and again what does not work, after asking once.
 
         Args:
             faulty: names of packages that do not import; those that are not ours to install are passed over.
+            tell: as for ``ensure``.
 
         Returns:
             Whether there was anything to install.
@@ -56,7 +76,7 @@ class Installer:
         Raises:
             InstallError: as ``ensure``.
         """
-        with self._alone():
+        with self._alone(tell, _goOn):
             self._ready = False
             state = self._inspect()
             removeTorch = bool(state.torch) and (
@@ -72,6 +92,7 @@ class Installer:
                 if not self._isTooOld(state.torch):
                     # The same files would most likely break in the same way.
                     torchRequirement += f",!={state.torch.split('+')[0]}"
+                self._begin("Removing PyTorch…")
                 self._packages.uninstallTorch()
                 state = self._inspect()
                 if state.torch:
@@ -83,11 +104,12 @@ class Installer:
             return True
 
     @contextmanager
-    def _alone(self):
+    def _alone(self, tell, cancelled):
         # Slicer serves clicks while it waits for pip.
         if self._busy:
             raise InstallError("Python packages are being installed just now; wait until that is done.")
         self._busy = True
+        self._tell, self._cancelled = tell, cancelled
         try:
             yield
         finally:
@@ -98,6 +120,9 @@ class Installer:
         listed = ", ".join([*(["PyTorch"] if withTorch else []), *names])
         if not self._packages.mayInstall():
             raise InstallError(f"{listed} must be installed first, and nothing is installed while Slicer runs tests.")
+        if withTorch:
+            self._packages.checkTorchExtension()
+        self._begin("Looking for a Python package index…")
         if not self._packages.reachIndex():
             raise InstallError(
                 f"{listed} must be installed, but no Python package index can be reached; connect this computer to the"
@@ -118,12 +143,17 @@ class Installer:
         lines += [
             "",
             "They are installed into this Slicer and nowhere else, from the Python package index and pytorch.org,"
-            f" which takes some minutes. Slicer may not respond meanwhile. {size.room(withTorch)} No image leaves this"
-            " computer.",
+            f" which takes {'some minutes' if withTorch else 'less than a minute'}. Slicer may not respond meanwhile."
+            f" {size.room(withTorch)} No image leaves this computer.",
             "",
             "Install now?",
         ]
         return "\n".join(lines)
+
+    def _begin(self, sentence: str) -> None:
+        if self._cancelled():
+            raise InstallError("The installation was cancelled; click Upscale again to go on with it.")
+        self._tell(sentence)
 
     def _install(
         self,
@@ -137,11 +167,14 @@ class Installer:
         constraints = [f"torch=={state.torch.split('+')[0]}", f"numpy=={state.numpy}"]
         for names, install in ((missing, self._packages.install), (again, self._packages.reinstall)):
             if names:
+                self._begin(f"Installing {', '.join(names)}…")
                 install([self._requirement(name, state) for name in names], constraints)
         if missing or again:
             self._checkNothingElseChanged(state, self._inspect())
+        self.onInstalled()
 
     def _installTorch(self, requirement: str) -> PackageState:
+        self._begin("Installing PyTorch, which takes some minutes…")
         try:
             self._packages.installTorch(requirement)
         except InstallError:

@@ -14,6 +14,13 @@ class PythonPackages(Protocol):
     def mayInstall(self) -> bool:
         """Return whether anything may be installed at all; False while Slicer runs its tests."""
 
+    def checkTorchExtension(self) -> None:
+        """Return if PyTorch can be installed.
+
+        Raises:
+            InstallError: the PyTorch extension is missing; one sentence says where to get it.
+        """
+
     def reachIndex(self) -> bool:
         """Return whether pip, as it is configured here, can find a package; takes up to half a minute offline."""
 

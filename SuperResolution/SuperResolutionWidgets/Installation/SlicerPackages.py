@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -19,7 +20,8 @@ from .PackageState import PackageState
 class SlicerPackages:
     """The ``PythonPackages`` of Slicer: PythonSlicer's environment, the PyTorch extension and Slicer's pip."""
 
-    REQUESTER = "SuperResolution"
+    REQUESTER = "Super Resolution"
+    """As the user knows the module; the title of dialogs."""
 
     def inspect(self, names):
         exitCode, lines = self._runPython([str(Path(__file__).with_name("probePackages.py")), *names])
@@ -29,6 +31,9 @@ class SlicerPackages:
 
     def mayInstall(self):
         return not slicer.app.testingEnabled()
+
+    def checkTorchExtension(self):
+        self._torchUtils()
 
     def reachIndex(self):
         # pip itself is asked, as it knows the proxy, the mirror or the folder that it was told to use.
@@ -58,7 +63,11 @@ class SlicerPackages:
             except ImportError:  # Slicer before 5.12
                 slicer.util.pip_install(["-c", path, *requirements])
                 return
-            pip_ensure(requirements, constraints=path, prompt_install=False, requester=self.REQUESTER)
+            options = {"constraints": path, "prompt_install": False, "requester": self.REQUESTER}
+            if "prompt_restart" in inspect.signature(pip_ensure).parameters:
+                # The worker is another process, which finds the new packages; Slicer's own need not be restarted.
+                options["prompt_restart"] = False
+            pip_ensure(requirements, **options)
 
     def reinstall(self, requirements, constraints):
         with self._constraintsFile(constraints) as path, self._pipFaults(self._failed(requirements)):
@@ -69,7 +78,8 @@ class SlicerPackages:
             import PyTorchUtils
         except ModuleNotFoundError:
             raise InstallError(
-                "The PyTorch extension is missing; install it in the Extensions Manager and restart Slicer."
+                "The PyTorch extension is missing: open the Extensions Manager (menu View), install PyTorch, restart"
+                " Slicer, and click Upscale again."
             ) from None
         return PyTorchUtils.PyTorchUtilsLogic()
 
@@ -106,5 +116,8 @@ class SlicerPackages:
     def _pipFaults(self, what):
         try:
             yield
+        except subprocess.CalledProcessError as error:
+            # Its own words are the whole command line.
+            raise InstallError(f"{what} (pip ended with {error.returncode}); see the Python console.") from error
         except Exception as error:
             raise InstallError(f"{what} ({error}); see the Python console.") from error

@@ -109,7 +109,7 @@ class LiveSection:
         task = self._task
         try:
             volume = self._volumes.of(task.inputNode)
-            cut = self._live.cut(volume, task.sliceAxis, task.region, task.addsSlices)
+            cut = self._live.cut(volume, task.sliceAxis, task.box, task.addsSlices)
         except InputError as error:
             self._pause(str(error))
             return

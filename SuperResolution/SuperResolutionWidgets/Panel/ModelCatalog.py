@@ -27,6 +27,14 @@ class ModelCatalog:
             return [model for model in found if model.through_slices]
         return [model for model in found if not model.through_slices and purpose.factor in (None, model.factor)]
 
+    def describe(self, model: Model) -> str:
+        """Return in plain words what a model is for: ``for MRI, pixels 4 times finer; small and fast``."""
+        scans = {"MR": "MRI"}.get(model.modality, model.modality)
+        if model.through_slices:
+            return f"for {scans}, new slices between thick ones, up to {model.factor} times as many"
+        speed = "small and fast" if model.quality == "fast" else "nearer to the truth, and about four times slower"
+        return f"for {scans}, pixels {model.factor} times finer; {speed}"
+
     def chosen(self, purpose: Purpose, name: str, quality: str) -> Model | None:
         """Return the named model; for "" the one that the engine takes for this quality; None where that is open."""
         models = self.models(purpose)

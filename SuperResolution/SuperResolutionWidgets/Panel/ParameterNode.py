@@ -16,6 +16,7 @@ class SuperResolutionParameterNode:
     Attributes:
         inputVolume: the volume to upscale.
         outputVolume: the volume to fill; None makes a new one.
+        wholeSequence: all volumes of the sequence are upscaled whose current one is the input.
         purpose, quality: see the enumerations.
         spacing: mm, the size of a pixel where the purpose asks for one.
         model: an installed model's name; "" lets the engine choose.
@@ -31,6 +32,7 @@ class SuperResolutionParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
+    wholeSequence: bool = False
     purpose: Purpose = Purpose.TIMES_4
     spacing: Annotated[float, WithinRange(0.05, 10.0)] = 0.5
     quality: Quality = Quality.STANDARD

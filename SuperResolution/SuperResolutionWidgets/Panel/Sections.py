@@ -19,19 +19,48 @@ class Panel:
         ui: the widgets of SuperResolution.ui, by object name.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         warmWorker: see the class ``WarmWorker``.
-        installer: has ``ensure()``, which raises InstallError.
-        placement, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
-            ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and ``SurveyedScan``.
+        installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
+        placement, sequences, models, devices, forecast, runTimes, scan: see the classes ``ResultPlacement``,
+            ``SequencePlacement``, ``ModelCatalog``, ``DeviceCatalog``, ``Forecaster``, ``RunTimes`` and
+            ``SurveyedScan``.
+        whenQuiet: called as ``whenQuiet(function)``, returns what calls it once nothing happens any more, such as a
+            ``QtQuietTimer``.
     """
 
-    def __init__(self, ui, startJob, warmWorker, installer, placement, models, devices, forecast, runTimes, scan):
+    def __init__(
+        self,
+        ui,
+        startJob,
+        warmWorker,
+        installer,
+        placement,
+        sequences,
+        models,
+        devices,
+        forecast,
+        runTimes,
+        scan,
+        whenQuiet,
+    ):
         self._parameters = None
-        view = ComparisonView()
+        view = self._view = ComparisonView(self._onViewsLeft)
         live = LiveView()
         self._preview = SlicePreview(view, live)
         self._warmWorker = warmWorker
         self._volumes = KeptVolume()
-        self._choices = ChoicesSection(ui, placement, models, devices, forecast, scan, RegionBox(), self.refresh)
+        self._regionBox = RegionBox()
+        self._choices = ChoicesSection(
+            ui,
+            placement,
+            sequences,
+            models,
+            devices,
+            forecast,
+            scan,
+            self._regionBox,
+            self.refresh,
+            whenQuiet(self.refresh),
+        )
         self._runs = RunSection(
             ui,
             self._choices,
@@ -39,6 +68,7 @@ class Panel:
             lambda onProgress, onFinished: warmWorker.newJob(onProgress, onFinished),
             installer,
             placement,
+            sequences,
             view,
             self._preview,
             CurrentSlice(),
@@ -73,6 +103,16 @@ class Panel:
         self._compare.refresh(None if self._parameters is None else self._parameters.inputVolume)
         self._runs.refresh()
         self._live.refresh()
+        self._regionBox.conceal(self._view.isComparing)
+
+    def onPackagesInstalled(self) -> None:
+        """Look again for what depends on the Python packages, and take back what was said of missing ones."""
+        self._choices.relistDevices()
+        self._runs.onPackagesInstalled()
+
+    def _onViewsLeft(self) -> None:
+        self._preview.close()
+        self.refresh()
 
     def stop(self) -> None:
         """End all runs without a result, and give the views back: the scene or the panel is going away."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from SuperResolutionLib.geometry.grid import Box
+
 from ..Forecast.Workload import Workload
 from ..Scene.Companion import Companion
 from ..Views.Cut import Cut
@@ -15,9 +17,11 @@ class UpscaleTask:
 
     Attributes:
         inputNode: the volume node to upscale. outputNode: the one to fill; None makes a new one, called ``name``.
-        options: of the command ``upscale``, but for the region.
+        sequenceNode: the sequence to upscale instead, whose current volume ``inputNode`` is; or None.
+        options: of the command ``upscale``, but for the box.
         companions: each ``Companion`` that is wanted beside the result.
-        region: R, A, S, R, A, S in mm, or None for all.
+        box: first and last (excluded) index along i, j and k of what is upscaled, or None for all.
+        imageTime: when the voxels were last changed: the same run of other voxels is another one.
         sliceAxis: the axis across the slices; 0, 1, 2 for i, j, k.
         addsSlices: whether new slices come between those of the input.
         workload: what its time is remembered for; None where that would tell nothing.
@@ -28,17 +32,19 @@ class UpscaleTask:
     name: str
     options: tuple[str, ...]
     companions: tuple[Companion, ...] = ()
-    region: tuple[float, ...] | None = None
+    box: Box | None = None
+    imageTime: int = 0
     sliceAxis: int = 2
     addsSlices: bool = False
     workload: Workload | None = None
+    sequenceNode: Any = None
 
     def commandOptions(self) -> list[str]:
         """Return all options of the command ``upscale``, those of the companions left out."""
-        if self.region is None:
+        if self.box is None:
             return list(self.options)
-        # One word: a value that begins with a minus sign would be taken for an option.
-        return [*self.options, "--region=" + ",".join(f"{value:.6f}" for value in self.region)]
+        first, last = self.box
+        return [*self.options, "--box", ",".join(map(str, (*first, *last)))]
 
     def quick(self) -> UpscaleTask:
         """Return the run with the compact network, at that network's own detail."""
@@ -59,8 +65,9 @@ class UpscaleTask:
             self,
             outputNode=None,
             name=f"Preview of {self.inputNode.GetName()}",
-            options=(*options, "--box", ",".join(map(str, (*cut.first, *cut.last)))),
+            options=options,
             companions=(Companion.ADDED,),
-            region=None,
+            box=(cut.first, cut.last),
             workload=None,
+            sequenceNode=None,
         )

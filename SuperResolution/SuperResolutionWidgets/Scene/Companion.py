@@ -4,12 +4,23 @@ import enum
 
 import numpy as np
 
+COMPANION_ATTRIBUTE = "SuperResolution.Companion"
+"""Attribute of a node that holds a ``Companion``: its value."""
+
 
 class Companion(enum.Enum):
     """A volume that comes with a result where the user wants it; the value is the engine's word for it."""
 
     ADDED = "added"
     UNCERTAINTY = "uncertainty"
+
+    @property
+    def meaning(self) -> str:
+        """What its voxels say, in the middle of a sentence."""
+        return {
+            Companion.ADDED: "what was added to a scan",
+            Companion.UNCERTAINTY: "how uncertain a result is",
+        }[self]
 
     def label(self) -> str:
         return {Companion.ADDED: "What was added", Companion.UNCERTAINTY: "Uncertainty"}[self]

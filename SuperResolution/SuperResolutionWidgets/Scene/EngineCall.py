@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from .VolumeNodes import regionFromRoi
+from .VolumeNodes import boxFromRoi
 
 
 class EngineCall:
@@ -23,9 +23,9 @@ class EngineCall:
         self.progress = progress or (lambda done, total, message: None)
         self.cancelled = cancelled or (lambda: False)
 
-    def fieldsFor(self, node) -> dict:
-        """Return ``fields`` with an ROI as six numbers in mm below the parent transform of ``node``."""
+    def fieldsFor(self, node, volume) -> dict:
+        """Return ``fields`` with an ROI as a box of the voxels of ``volume``, which lies where ``node`` does."""
         region = self.fields.get("region")
         if hasattr(region, "GetObjectBounds"):
-            return {**self.fields, "region": regionFromRoi(region, node)}
+            return {**self.fields, "region": None, "box": boxFromRoi(region, node, volume)}
         return self.fields

@@ -44,8 +44,9 @@ class NodeUpscaler:
     def upscale(self, inputNode, factor=4, outputNode=None, show=True, **asked):
         """Return the volume node that holds ``inputNode`` upscaled; see ``SuperResolutionLogic.upscale``."""
         call = EngineCall(factor, **asked)
+        self._placement.checkInputNode(inputNode)
         volume = volumeFromNode(inputNode)
         self._placement.checkOutputNode(outputNode, inputNode)
-        result = self._engine(volume, call.fieldsFor(inputNode), call.progress, call.cancelled)
+        result = self._engine(volume, call.fieldsFor(inputNode, volume), call.progress, call.cancelled)
         name = self._placement.nameFor(inputNode, **call.gridFields)
         return self._placement.place(result.volume, result.report, inputNode, name, outputNode, show)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import slicer
 import slicer.util
@@ -9,7 +10,8 @@ import vtk
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
-from .Companion import Companion
+from .Companion import COMPANION_ATTRIBUTE, Companion
+from .Comparable import Comparable
 from .DicomDescription import DicomDescription
 
 
@@ -18,6 +20,23 @@ class ResultPlacement:
 
     INPUT_REFERENCE = "SuperResolution.input"
     """The role under which the node of a result refers to its input."""
+
+    REPORT_ATTRIBUTE = "SuperResolution.Report"
+    """Attribute that every result has."""
+    NAME_ATTRIBUTE = "SuperResolution.Name"
+    """Attribute of a result: the name that it was given here."""
+
+    def checkInputNode(self, inputNode) -> None:
+        """Raise InputError if a node holds what came with a result, which is no scan."""
+        companion = inputNode.GetAttribute(COMPANION_ATTRIBUTE) if inputNode is not None else None
+        if companion:
+            raise InputError(f"{inputNode.GetName()} shows {Companion(companion).meaning}; choose the scan instead.")
+
+    def noteOn(self, inputNode) -> str:
+        """Return a warning for a result that is to be upscaled again, or nothing."""
+        if not inputNode.GetAttribute(self.REPORT_ATTRIBUTE):
+            return ""
+        return f"{inputNode.GetName()} is a result itself: what was predicted in it would be taken for measured."
 
     def checkOutputNode(self, outputNode, inputNode) -> None:
         """Raise InputError unless ``outputNode`` is None or a scalar volume other than the input."""
@@ -49,12 +68,41 @@ class ResultPlacement:
 
     def resultOf(self, inputNode):
         """Return the newest result that was made of a node and is still in the scene, or None."""
-        results = [
+        results = self._resultsOf(inputNode)
+        return results[-1] if results else None
+
+    def results(self) -> list:
+        """Return all results that are in the scene and not hidden, the newest last."""
+        return [
             node
             for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-            if inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
+            if node.GetAttribute(self.REPORT_ATTRIBUTE) and not node.GetHideFromEditors()
         ]
-        return results[-1] if results else None
+
+    def comparables(self, result) -> list[Comparable]:
+        """Return what a result can be compared with: its input, what came with it, the other results of the scene."""
+        inputNode = result.GetNodeReference(self.INPUT_REFERENCE)
+        found = [] if inputNode is None else [Comparable("Input", inputNode)]
+        for companion in Companion:
+            node = result.GetNodeReference(companion.reference)
+            if node is not None:
+                found.append(Comparable(companion.label(), node, sharesWindow=False))
+        return found + [Comparable(node.GetName(), node) for node in self.results() if node not in (result, inputNode)]
+
+    def _resultsOf(self, inputNode) -> list:
+        return [
+            node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if self._isResultOf(node, inputNode)
+        ]
+
+    def _isResultOf(self, node, inputNode) -> bool:
+        return inputNode is not None and node.GetNodeReferenceID(self.INPUT_REFERENCE) == inputNode.GetID()
+
+    def _nameFrom(self, outputNode, name: str) -> str:
+        """Return what a reused output is called: a name that it was given here follows what is in it."""
+        given = outputNode.GetAttribute(self.NAME_ATTRIBUTE)
+        if outputNode.GetName() != given or re.sub(r"_\d+$", "", given) == name:
+            return outputNode.GetName()
+        return slicer.mrmlScene.GenerateUniqueName(name)
 
     def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True, companions=None):
         """Return the node that holds ``volume``: ``outputNode``, or a new one called ``name``.
@@ -66,29 +114,39 @@ class ResultPlacement:
             volume, report: of an ``UpscaleResult``.
             inputNode: whose display, transform, hierarchy parent and unit of the voxels are taken over. It is not
                 changed.
+            show: whether the views that show the input show the result instead, see ``_show``.
             companions: ``Companion`` to its volume; each gets a node of its own, to which the result's node refers.
         """
         staging = self._staged(volume)
         stagedCompanions = [(companion, self._staged(extra), extra) for companion, extra in (companions or {}).items()]
         if outputNode is not None and outputNode.GetScene() is None:
             outputNode = None
+        # Another look at the same scan is shown as the user has set it.
+        keepsDisplay = outputNode is not None and self._isResultOf(outputNode, inputNode)
+        title = name if outputNode is None else self._nameFrom(outputNode, name)
         created, references = [], {}
         try:
             for companion, staged, extra in stagedCompanions:
-                title = f"{outputNode.GetName() if outputNode else name} {companion.value}"
-                node = self._newNode(title, created)
+                node = self._newNode(f"{title} {companion.value}", created)
+                node.SetAttribute(COMPANION_ATTRIBUTE, companion.value)
                 self._fill(node, staged, extra, inputNode)
                 self._colour(node, companion, extra)
                 self._joinStudy(inputNode, node)
                 references[companion.reference] = node.GetID()
             node = outputNode or self._newNode(name, created)
             with slicer.util.NodeModify(node):
+                if outputNode is None:
+                    node.SetAttribute(self.NAME_ATTRIBUTE, node.GetName())
+                elif node.GetName() != title:
+                    node.SetName(title)
+                    node.SetAttribute(self.NAME_ATTRIBUTE, title)
                 self._fill(node, staging, volume, inputNode)
                 self._writeProvenance(node, report, inputNode)
                 if inputNode.GetScene() is not None:
                     references[self.INPUT_REFERENCE] = inputNode.GetID()
                 self._refer(node, references)
-            self._copyDisplay(inputNode, node)
+            if not keepsDisplay:
+                self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
             DicomDescription().describe(inputNode, node, report)
         except Exception:
@@ -96,7 +154,7 @@ class ResultPlacement:
                 self._remove(node)
             raise
         if show:
-            self._show(node)
+            self._show(node, inputNode)
         return node
 
     def _staged(self, volume):
@@ -149,6 +207,15 @@ class ResultPlacement:
             display.SetAndObserveColorNodeID(companion.colorNodeID)
         display.SetAutoWindowLevel(False)
         display.SetWindowLevel(*companion.window(volume.voxels))
+        colours = self._colorsLogic()
+        if colours is not None:
+            legend = colours.AddDefaultColorLegendDisplayNode(node)
+            legend.SetTitleText(companion.label())
+            legend.SetVisibility(True)
+
+    def _colorsLogic(self):
+        # There are no modules, and no legends, where this runs without the application.
+        return slicer.modules.colors.logic() if hasattr(slicer, "modules") else None
 
     def _writeProvenance(self, node, report, inputNode):
         shown = detail(report)
@@ -186,11 +253,25 @@ class ResultPlacement:
         else:
             hierarchy.CreateItem(parent, node)
 
-    def _show(self, node):
-        # Without a main window there is no layout whose views could be fitted.
-        application = getattr(slicer, "app", None)
-        hasViews = application is not None and application.layoutManager() is not None
-        slicer.util.setSliceViewerLayers(background=node, fit=hasViews)
+    def _show(self, node, inputNode):
+        """Show a result where its input is on show, or else an earlier result of it; the views stay where they are.
+
+        Only where nothing is on show at all, all views show it.
+        """
+        views = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        if not any(view.GetBackgroundVolumeID() or view.GetForegroundVolumeID() for view in views):
+            # Without a main window there is no layout whose views could be fitted.
+            application = getattr(slicer, "app", None)
+            hasViews = application is not None and application.layoutManager() is not None
+            slicer.util.setSliceViewerLayers(background=node, fit=hasViews)
+            return
+        earlier = {result.GetID() for result in self._resultsOf(inputNode)}
+        for shown in ({inputNode.GetID()}, earlier):
+            chosen = [view for view in views if view.GetBackgroundVolumeID() in shown]
+            if chosen:
+                break
+        for view in chosen:
+            view.SetBackgroundVolumeID(node.GetID())
 
     def _remove(self, node):
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

@@ -3,7 +3,10 @@ from __future__ import annotations
 import slicer
 import slicer.util
 
+from SuperResolutionLib.errors import InputError
+
 from .ResultPlacement import ResultPlacement
+from .VolumeNodes import volumeFromNode
 
 
 class SequencePlacement(ResultPlacement):
@@ -17,8 +20,42 @@ class SequencePlacement(ResultPlacement):
         browser = self._logic().GetFirstBrowserNodeForSequenceNode(sequenceNode)
         return browser.GetProxyNode(sequenceNode) if browser else None
 
+    def sequenceOf(self, volumeNode):
+        """Return the sequence node of several volumes whose current one a volume node shows, or None."""
+        logic = self._logic()
+        browser = logic.GetFirstBrowserNodeForProxyNode(volumeNode) if logic and volumeNode else None
+        sequenceNode = browser.GetSequenceNode(volumeNode) if browser else None
+        several = sequenceNode is not None and sequenceNode.GetNumberOfDataNodes() > 1
+        return sequenceNode if several else None
+
+    def volumes(self, sequenceNode) -> list:
+        """Return the ``Volume`` of each data node.
+
+        Raises:
+            InputError: no sequence, an empty one, or as ``volumeFromNode``.
+        """
+        if sequenceNode is None or not sequenceNode.IsA("vtkMRMLSequenceNode"):
+            raise InputError("No sequence is chosen; choose a sequence of volumes, or use upscale for one volume.")
+        count = sequenceNode.GetNumberOfDataNodes()
+        if count == 0:
+            raise InputError(f"The sequence {sequenceNode.GetName()} is empty; load its volumes, or choose another.")
+        return [volumeFromNode(sequenceNode.GetNthDataNode(number)) for number in range(count)]
+
+    def newSequence(self, sequenceNode):
+        """Return a sequence node with the index of another; it joins the scene when it is whole."""
+        fineNode = slicer.vtkMRMLSequenceNode()
+        fineNode.SetIndexName(sequenceNode.GetIndexName())
+        fineNode.SetIndexUnit(sequenceNode.GetIndexUnit())
+        fineNode.SetIndexType(sequenceNode.GetIndexType())
+        fineNode.SetNumericIndexValueTolerance(sequenceNode.GetNumericIndexValueTolerance())
+        return fineNode
+
     def addVolume(self, fineNode, sequenceNode, number: int, result) -> None:
-        """Copy an ``UpscaleResult`` into ``fineNode`` at the index value of item ``number`` of ``sequenceNode``."""
+        """Copy a result into ``fineNode`` at the index value of item ``number`` of ``sequenceNode``.
+
+        Args:
+            result: has a ``volume`` and its ``report``.
+        """
         inputNode, node = sequenceNode.GetNthDataNode(number), slicer.vtkMRMLScalarVolumeNode()
         node.SetName(inputNode.GetName())
         self._setVoxels(node, result.volume.voxels)
@@ -55,7 +92,7 @@ class SequencePlacement(ResultPlacement):
                 self._removeWithItem(node)
             raise
         if show:
-            self._show(shown)
+            self._show(shown, inputShown or sequenceNode)
         return fineNode
 
     def _nodes(self):
@@ -70,4 +107,7 @@ class SequencePlacement(ResultPlacement):
         slicer.mrmlScene.RemoveNode(node)
 
     def _logic(self):
-        return self._sequencesLogic or slicer.modules.sequences.logic()
+        if self._sequencesLogic is not None:
+            return self._sequencesLogic
+        # There are no modules, and no sequences, where this runs without the application.
+        return slicer.modules.sequences.logic() if hasattr(slicer, "modules") else None

@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-import slicer
-
-from SuperResolutionLib.errors import InputError
-
 from .EngineCall import EngineCall
 from .NodeUpscaler import runEngine
 from .SequencePlacement import SequencePlacement
-from .VolumeNodes import volumeFromNode
 
 
 class SequenceUpscaler:
@@ -19,30 +14,18 @@ class SequenceUpscaler:
 
     def upscale(self, sequenceNode, call: EngineCall, show: bool):
         """Return the sequence node of the upscaled volumes; see ``SuperResolutionLogic.upscaleSequence``."""
-        volumes = self._volumes(sequenceNode)
+        volumes = self._placement.volumes(sequenceNode)
         # The volumes of a sequence have no transform; the one that shows them has.
-        fields = call.fieldsFor(self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0))
-        # It joins the scene when it is whole.
-        fineNode = slicer.vtkMRMLSequenceNode()
-        fineNode.SetIndexName(sequenceNode.GetIndexName())
-        fineNode.SetIndexUnit(sequenceNode.GetIndexUnit())
-        fineNode.SetIndexType(sequenceNode.GetIndexType())
-        fineNode.SetNumericIndexValueTolerance(sequenceNode.GetNumericIndexValueTolerance())
+        placed = self._placement.shownNode(sequenceNode) or sequenceNode.GetNthDataNode(0)
+        fields = [call.fieldsFor(placed, volume) for volume in volumes]
+        fineNode = self._placement.newSequence(sequenceNode)
         for number, volume in enumerate(volumes):
 
             def onProgress(done, total, message, number=number):
                 place = f"{message}: {number + 1} of {len(volumes)}"
                 call.progress(number * total + done, len(volumes) * total, place)
 
-            result = self._engine(volume, fields, onProgress, call.cancelled)
+            result = self._engine(volume, fields[number], onProgress, call.cancelled)
             self._placement.addVolume(fineNode, sequenceNode, number, result)
         name = self._placement.nameFor(sequenceNode, **call.gridFields)
         return self._placement.placeSequence(fineNode, sequenceNode, name, show)
-
-    def _volumes(self, sequenceNode):
-        if sequenceNode is None or not sequenceNode.IsA("vtkMRMLSequenceNode"):
-            raise InputError("No sequence is chosen; choose a sequence of volumes, or use upscale for one volume.")
-        count = sequenceNode.GetNumberOfDataNodes()
-        if count == 0:
-            raise InputError(f"The sequence {sequenceNode.GetName()} is empty; load its volumes, or choose another.")
-        return [volumeFromNode(sequenceNode.GetNthDataNode(number)) for number in range(count)]

@@ -12,7 +12,10 @@ import vtk
 
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.files.dicom.acquired_matrix import SAID_BY, shares_in_plane
+from SuperResolutionLib.geometry.grid import Box, Grid
 from SuperResolutionLib.geometry.volume import Volume
+
+from .Companion import COMPANION_ATTRIBUTE
 
 _TAGS = {
     "Modality": "0008,0060",
@@ -26,10 +29,12 @@ _TAGS = {
 
 
 def firstVolumeNode():
-    """Return the scene's first volume that the panel's selector shows, or None: grey-scale, and not hidden."""
+    """Return the scene's first volume that the panel's selector shows, or None: grey-scale, not hidden, and no
+    companion of a result."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         # Label maps, colour and vector volumes are subclasses.
-        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
+        isScan = node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetAttribute(COMPANION_ATTRIBUTE)
+        if isScan and not node.GetHideFromEditors():
             return node
     return None
 
@@ -105,13 +110,14 @@ def _sliceAxis(node):
     return 2 if node.GetAttribute("DICOM.instanceUIDs") else None
 
 
-def regionFromRoi(roiNode, volumeNode) -> tuple[float, ...]:
-    """Return the box around a markups ROI as R, A, S, R, A, S in mm, below the volume's parent transform.
+def boxFromRoi(roiNode, volumeNode, volume: Volume) -> Box:
+    """Return the index box of the voxels that a markups ROI touches, turned as it may be.
 
-    A rotated ROI, or one under another transform than the volume, gives the upright box around its corners.
+    Args:
+        volumeNode: below whose parent transform ``volume`` lies.
 
     Raises:
-        InputError: the ROI has no extent yet.
+        InputError: the ROI has no extent yet, or lies beside the volume.
     """
     bounds = [0.0] * 6
     roiNode.GetObjectBounds(bounds)
@@ -123,5 +129,15 @@ def regionFromRoi(roiNode, volumeNode) -> tuple[float, ...]:
     for corner in itertools.product(*zip(bounds[::2], bounds[1::2])):
         world = roiNode.GetObjectToWorldMatrix().MultiplyPoint((*corner, 1.0))[:3]
         corners.append(worldToVolume.TransformPoint(world))
-    corners = np.array(corners)
-    return (*map(float, corners.min(axis=0)), *map(float, corners.max(axis=0)))
+    return Grid.of(volume).box_around(corners)
+
+
+def ijkToWorld(volumeNode) -> np.ndarray:
+    """Return the matrix from a volume's indices to the scene, as far as its parent transform is linear."""
+    matrices = [vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()]
+    transformNode = volumeNode.GetParentTransformNode()
+    if transformNode is not None and transformNode.IsTransformToWorldLinear():
+        transformNode.GetMatrixTransformToWorld(matrices[0])
+    volumeNode.GetIJKToRASMatrix(matrices[1])
+    toWorld, ijkToRas = map(slicer.util.arrayFromVTKMatrix, matrices)
+    return toWorld @ ijkToRas

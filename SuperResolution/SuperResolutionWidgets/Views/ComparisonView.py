@@ -5,9 +5,16 @@ import slicer
 import slicer.util
 import vtk
 
+from ..Scene.FollowedNode import FollowedNode
+from .SharedWindow import SharedWindow
+
 
 class ComparisonView:
-    """Shows two volumes side by side, linked and with the same field of view, or fades between them."""
+    """Shows two volumes side by side, linked and with the same field of view, or fades between them.
+
+    Args:
+        onLeft: called when the user has left the two views by choosing another layout.
+    """
 
     VIEWS = ("Red", "Yellow")
     ORIENTATIONS = (
@@ -17,9 +24,13 @@ class ComparisonView:
     )
     """Sagittal, coronal and axial as Slicer turns its views; columns: to the right, upwards, towards the user."""
 
-    def __init__(self):
+    def __init__(self, onLeft=lambda: None):
+        self._onLeft = onLeft
         self._before = None
-        self._isFading = False
+        self._beforeFading = None
+        self._opacity = 1.0
+        self._layout = FollowedNode()
+        self._window = SharedWindow()
 
     @property
     def isSideBySide(self) -> bool:
@@ -27,24 +38,30 @@ class ComparisonView:
 
     @property
     def isFading(self) -> bool:
-        return self._isFading
+        return self._beforeFading is not None
 
-    def sideBySide(self, left, right, like=None, across: int | None = None) -> bool:
+    @property
+    def isComparing(self) -> bool:
+        """Whether more than one volume is to be seen for the sake of comparing it."""
+        return self.isSideBySide or (self.isFading and self._opacity < 1)
+
+    def sideBySide(self, left, right, like=None, across: int | None = None, sharesWindow: bool = True) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
 
         Args:
             like: the slice node whose position and field of view both get; None keeps the left one's.
             across: axis of the volumes, 0, 1, 2 for i, j, k, across which both are turned, onto the middle of
                 ``right``; None leaves them as they are turned.
+            sharesWindow: whether window and level of both change together.
         """
-        if self._before is not None:
-            self.restore()
+        self.end()
         views = [self._nodes(name) for name in self.VIEWS]
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         if layout is None or None in sum(views, ()):
             return False
         self._before = (layout.GetViewArrangement(), [self._state(*view) for view in views])
         layout.SetViewArrangement(layout.SlicerLayoutSideBySideView)
+        self._layout.follow(layout, self._onLayoutChanged)
         (first, _), (second, _) = views
         if like is not None and like is not first:
             self._align(first, like)
@@ -61,26 +78,40 @@ class ComparisonView:
             composite.SetForegroundVolumeID(None)
             composite.SetLinkedControl(True)
             composite.SetHotLinkedControl(True)
+        if sharesWindow:
+            self._window.share(left, right)
         return True
 
-    def fade(self, under, over, opacity: float) -> None:
+    def fade(self, under, over, opacity: float, sharesWindow: bool = True) -> None:
         """Show ``under`` in all slice views and ``over`` on it, with an opacity of 0 to 1."""
         self.restore()
+        if self._beforeFading is None:
+            composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+            self._beforeFading = [(composite, self._layers(composite)) for composite in composites]
+        self._opacity = opacity
+        self._window.end()
+        if sharesWindow:
+            self._window.share(under, over)
         slicer.util.setSliceViewerLayers(background=under, foreground=over, foregroundOpacity=opacity)
-        self._isFading = True
 
     def end(self) -> None:
-        """Leave the views to what comes next: neither side by side nor with anything over it."""
+        """Leave the views to what comes next: what they showed before, neither side by side nor fading."""
         self.restore()
-        if self._isFading:
-            self._isFading = False
-            slicer.util.setSliceViewerLayers(foreground=None, foregroundOpacity=0.0)
+        if self._beforeFading is None:
+            return
+        before, self._beforeFading = self._beforeFading, None
+        self._window.end()
+        for composite, layers in before:
+            if composite.GetScene() is not None:
+                self._setLayers(composite, layers)
 
     def restore(self) -> None:
         """Bring the views back to what they were before ``sideBySide``; volumes that are gone are left out."""
         if self._before is None:
             return
         (arrangement, states), self._before = self._before, None
+        self._layout.follow(None)
+        self._window.end()
         layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
         # A layout that the user chose meanwhile stays.
         if layout is not None and layout.GetViewArrangement() == layout.SlicerLayoutSideBySideView:
@@ -89,6 +120,12 @@ class ComparisonView:
             sliceNode, composite = self._nodes(name)
             if sliceNode is not None and composite is not None:
                 self._setState(sliceNode, composite, state)
+
+    def _onLayoutChanged(self) -> None:
+        layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        if layout.GetViewArrangement() != layout.SlicerLayoutSideBySideView:
+            self.restore()
+            self._onLeft()
 
     def _nodes(self, layoutName: str):
         """Return the slice node and the composite node of a view, None for what the scene lacks."""
@@ -100,22 +137,28 @@ class ComparisonView:
             "sliceToRas": slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS()),
             "heightOfView": sliceNode.GetFieldOfView()[1],
             "origin": sliceNode.GetXYZOrigin(),
-            "background": composite.GetBackgroundVolumeID(),
-            "foreground": composite.GetForegroundVolumeID(),
+            "layers": self._layers(composite),
             "linked": composite.GetLinkedControl(),
             "hotLinked": composite.GetHotLinkedControl(),
         }
 
     def _setState(self, sliceNode, composite, state: dict) -> None:
         self._place(sliceNode, state["sliceToRas"], state["heightOfView"], state["origin"])
-        for layer, setVolume in (
-            ("background", composite.SetBackgroundVolumeID),
-            ("foreground", composite.SetForegroundVolumeID),
-        ):
-            volumeID = state[layer]
-            setVolume(volumeID if volumeID and slicer.mrmlScene.GetNodeByID(volumeID) else None)
+        self._setLayers(composite, state["layers"])
         composite.SetLinkedControl(state["linked"])
         composite.SetHotLinkedControl(state["hotLinked"])
+
+    def _layers(self, composite) -> tuple:
+        volumeIDs = composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()
+        return (*volumeIDs, composite.GetForegroundOpacity())
+
+    def _setLayers(self, composite, layers: tuple) -> None:
+        background, foreground = (
+            volumeID if volumeID and slicer.mrmlScene.GetNodeByID(volumeID) else None for volumeID in layers[:2]
+        )
+        composite.SetBackgroundVolumeID(background)
+        composite.SetForegroundVolumeID(foreground)
+        composite.SetForegroundOpacity(layers[2])
 
     def _align(self, sliceNode, like) -> None:
         matrix = slicer.util.arrayFromVTKMatrix(like.GetSliceToRAS())

@@ -3,10 +3,8 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import slicer.util
-import vtk
 
-from SuperResolutionLib.geometry.grid import Grid
-
+from ..Scene.VolumeNodes import ijkToWorld
 from .Cut import Cut
 
 
@@ -16,23 +14,23 @@ class CurrentSlice:
     COSINE = 0.7
     """A view cuts a volume along a plane of its voxels if the angle between the two is below 45 degrees."""
 
-    def find(self, volumeNode, volume, sliceAxis: int, region=None, throughSlices: bool = False) -> Cut:
+    def find(self, volumeNode, volume, sliceAxis: int, box=None, throughSlices: bool = False) -> Cut:
         """Return the slice that a view shows, or the cut through the slices; the middle one where no view shows any.
 
         Args:
             volume: the ``Volume`` of ``volumeNode``.
             sliceAxis: the axis across the slices; 0, 1, 2 for i, j, k.
-            region: R, A, S, R, A, S in mm; the cut lies in it, and is as large.
+            box: first and last (excluded) index along i, j and k; the cut lies in it, and is as large.
             throughSlices: whether a cut through the slices is wanted.
         """
         axes = [axis for axis in (2, 1, 0) if (axis != sliceAxis) == throughSlices]
-        first, last = ((0, 0, 0), volume.dimensions) if region is None else Grid.of(volume).box_of_region(region)
-        ijkToWorld = self.toWorld(volumeNode) @ volume.ijk_to_ras
+        first, last = box or ((0, 0, 0), volume.dimensions)
+        toWorld = ijkToWorld(volumeNode)
         for sliceNode in self._views(volumeNode):
             sliceToRas = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())
-            indices = np.linalg.inv(ijkToWorld) @ sliceToRas[:, 3]
+            indices = np.linalg.inv(toWorld) @ sliceToRas[:, 3]
             for axis in axes:
-                normal = ijkToWorld[:3, axis] / np.linalg.norm(ijkToWorld[:3, axis])
+                normal = toWorld[:3, axis] / np.linalg.norm(toWorld[:3, axis])
                 index = int(round(indices[axis]))
                 if abs(sliceToRas[:3, 2] @ normal) >= self.COSINE and first[axis] <= index < last[axis]:
                     return self._cut(axis, index, first, last, sliceNode)
@@ -42,14 +40,6 @@ class CurrentSlice:
         low, high = list(first), list(last)
         low[axis], high[axis] = index, index + 1
         return Cut(axis, tuple(low), tuple(high), sliceNode)
-
-    def toWorld(self, volumeNode):
-        """Return the 4 x 4 matrix of the parent transform of a volume to the world; of one that is not linear, none."""
-        matrix = vtk.vtkMatrix4x4()
-        transformNode = volumeNode.GetParentTransformNode()
-        if transformNode is not None and transformNode.IsTransformToWorldLinear():
-            transformNode.GetMatrixTransformToWorld(matrix)
-        return slicer.util.arrayFromVTKMatrix(matrix)
 
     def _views(self, volumeNode):
         """Return the slice views, those that show the volume first."""

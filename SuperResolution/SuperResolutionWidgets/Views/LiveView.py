@@ -7,8 +7,7 @@ import slicer
 import slicer.util
 import vtk
 
-from SuperResolutionLib.geometry.grid import Grid
-
+from ..Scene.VolumeNodes import ijkToWorld
 from .CurrentSlice import CurrentSlice
 from .Cut import Cut
 from .LiveLayer import LiveLayer
@@ -25,7 +24,6 @@ class LiveView:
     def __init__(self):
         self._layer = LiveLayer()
         self._visible = VisiblePart()
-        self._currentSlice = CurrentSlice()
         self._observed: list = []
         self._isChanging = False
         self._onMoved: Callable[[], None] = lambda: None
@@ -61,20 +59,20 @@ class LiveView:
         self._layer.remove()
         self._inputNode = self._moved = None
 
-    def cut(self, volume, sliceAxis: int, region=None, throughSlices: bool = False) -> Cut | None:
+    def cut(self, volume, sliceAxis: int, box=None, throughSlices: bool = False) -> Cut | None:
         """Return what is on show of the volume, None where no view shows any of it so that it can be upscaled.
 
         Args: as of ``CurrentSlice.find``; a view that is slightly tilted gives several slices.
         """
         axes = [axis for axis in (2, 1, 0) if (axis != sliceAxis) == throughSlices]
-        first, last = ((0, 0, 0), volume.dimensions) if region is None else Grid.of(volume).box_of_region(region)
-        ijkToWorld = self._currentSlice.toWorld(self._inputNode) @ volume.ijk_to_ras
+        first, last = box or ((0, 0, 0), volume.dimensions)
+        toWorld = ijkToWorld(self._inputNode)
         for sliceNode in self._views():
             normal = slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS())[:3, 2]
-            cosines = np.abs(normal @ ijkToWorld[:3, :3]) / np.linalg.norm(ijkToWorld[:3, :3], axis=0)
+            cosines = np.abs(normal @ toWorld[:3, :3]) / np.linalg.norm(toWorld[:3, :3], axis=0)
             axis = int(cosines.argmax())
-            if axis in axes and cosines[axis] >= self._currentSlice.COSINE:
-                found = self._visible.find(sliceNode, ijkToWorld, first, last, axis)
+            if axis in axes and cosines[axis] >= CurrentSlice.COSINE:
+                found = self._visible.find(sliceNode, toWorld, first, last, axis)
                 if found is not None:
                     return found
         return None

@@ -6,7 +6,12 @@ from typing import Callable
 
 
 class WorkerMessages:
-    """Understands what a worker writes: JSON events on standard output, a log on standard error."""
+    """Understands what a worker writes: JSON events on standard output, a log on standard error.
+
+    Attributes:
+        hasBegun: whether a step of the work was told. result, error: the last event of that kind, or None.
+        files: the events of the volumes that are done, in a run on several.
+    """
 
     LOG_LINES = 200
 
@@ -16,6 +21,8 @@ class WorkerMessages:
         self._unfinished = ""
         self._log = ""
         self.ready: dict | None = None
+        self.hasBegun = False
+        self.files: list[dict] = []
         self.result: dict | None = None
         self.error: dict | None = None
 
@@ -42,9 +49,12 @@ class WorkerMessages:
             self._log += line + "\n"
             return
         if kind == "progress":
+            self.hasBegun = True
             self._onProgress(event["done"], event["total"], event["message"])
         elif kind == "result":
             self.result = event
+        elif kind == "file":
+            self.files.append(event)
         elif kind == "error":
             self.error = event
         elif kind == "ready":

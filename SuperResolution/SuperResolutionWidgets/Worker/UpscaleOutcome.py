@@ -9,12 +9,14 @@ class UpscaleOutcome:
     """How a job ended.
 
     Attributes:
-        volume: the result, None where there is none. companions: ``Companion`` to its volume.
+        volume: the result, None where there is none; of a sequence the first. companions: ``Companion`` to its volume.
+        frames: of a sequence, the outcome of each volume; ``report`` is the first one's, but for the seconds of all.
         message: empty, or one sentence for the user. log: the worker's last lines.
     """
 
     volume: Any | None = None
     companions: dict = field(default_factory=dict)
     report: dict = field(default_factory=dict)
+    frames: tuple[UpscaleOutcome, ...] = ()
     message: str = ""
     log: str = ""

@@ -131,6 +131,15 @@ def test_the_larger_network_is_guessed_to_take_longer():
     assert prospect(scan, factor=4, quality="fast").workload.compact
 
 
+def test_new_slices_are_guessed_to_take_the_time_of_their_own_network():
+    times = RunTimes(StandInSettings(), cores=2)
+    made = prospect(volume((64, 64, 10), (1.0, 1.0, 4.0)), factor=None, isotropic=True).workload
+    assert made.newSlices and made.megavoxels == pytest.approx(0.16384)
+    assert times.seconds(made) == (pytest.approx(8 + 4.3 * 0.16384), False)
+    both = prospect(volume((64, 64, 10), (1.0, 2.0, 4.0)), factor=None, isotropic=True).workload
+    assert times.seconds(both)[0] > 8 + 4.3 * both.megavoxels
+
+
 def test_adapting_takes_longer_and_is_learned_on_its_own():
     times = RunTimes(StandInSettings(), cores=2)
     adapted = Workload("auto", "standard", 4, 100.0, adapted=True)

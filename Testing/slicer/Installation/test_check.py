@@ -35,7 +35,7 @@ class Desk:
         self.workers.append(worker)
         return worker
 
-    def repair(self, faulty):
+    def repair(self, faulty, tell):
         self.repairs.append(faulty)
         if isinstance(self.repaired, Exception):
             raise self.repaired
@@ -52,7 +52,7 @@ class Desk:
 
     @property
     def text(self):
-        return self.ui.installationLabel.text
+        return self.ui.installationText.plainText
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_real_doctor_finds_this_installation_in_order(desk):
 
 def test_nothing_is_shown_and_nothing_runs_until_the_button_is_clicked(desk):
     assert desk.workers == [] and desk.text == ""
-    assert desk.ui.installationLabel.widget.isHidden()
+    assert desk.ui.installationWidget.widget.isHidden()
 
 
 def test_what_is_at_fault_is_repaired_and_looked_at_again(desk):
@@ -132,6 +132,19 @@ def test_a_doctor_that_ends_without_an_answer_is_told_with_its_last_lines(desk, 
     assert "ended unexpectedly" in text
     assert ("Bus error" in text) == bool(code)
     assert desk.repairs == []
+
+
+def test_what_the_check_found_can_be_taken_away(desk):
+    desk.ui.advancedCollapsibleButton.collapsed = False
+    desk.commands = [says([BAD]), says([BAD])]
+    desk.click()
+    desk.ui.dismissInstallationButton.widget.click()
+    assert desk.text.startswith("Checking")
+    desk.finish()
+    desk.finish()
+    assert not desk.ui.installationWidget.widget.isHidden()
+    desk.ui.dismissInstallationButton.widget.click()
+    assert desk.text == "" and desk.ui.installationWidget.widget.isHidden()
 
 
 def test_leaving_the_panel_ends_the_check(desk):

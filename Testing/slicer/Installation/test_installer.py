@@ -1,11 +1,13 @@
 """What is installed, when, and what is never touched."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from SuperResolutionWidgets.Installation.DownloadSize import DownloadSize
 from SuperResolutionWidgets.Installation.Installer import Installer
 from SuperResolutionWidgets.Installation.InstallError import InstallError
 from SuperResolutionWidgets.Installation.monaiRequirement import monaiRequirement
@@ -47,6 +49,7 @@ class Packages:
     def __init__(self, state, answer=True, testing=False, torch="2.8.0+cu126", online=True):
         self.state, self.answer, self.testing, self.torch, self.online = state, answer, testing, torch, online
         self.calls, self.questions = [], []
+        self.hasTorchExtension = True
 
     def inspect(self, names):
         self.calls.append("inspect")
@@ -56,11 +59,15 @@ class Packages:
     def mayInstall(self):
         return not self.testing
 
+    def checkTorchExtension(self):
+        if not self.hasTorchExtension:
+            raise InstallError("The PyTorch extension is missing.")
+
     def reachIndex(self):
         return self.online
 
     def confirm(self, question):
-        self.questions.append(question)
+        self.questions.append(question.replace("\u00a0", " "))
         return self.answer
 
     def installTorch(self, requirement):
@@ -116,10 +123,22 @@ def test_a_bare_slicer_is_asked_once_and_gets_torch_before_the_rest(installer):
 @pytest.mark.parametrize(
     "state, words",
     [
-        (BARE, ["PyTorch", "0.3 GB to download, 1 GB on the disk", "monai, safetensors, tqdm", "50.0 GB are free"]),
-        (replace(BARE, nvidia=True), ["4 GB to download, 7 GB on the disk, for the NVIDIA graphics card"]),
+        (
+            BARE,
+            [
+                "PyTorch",
+                "0.3 GB to download, 0.8 GB on the disk",
+                "some minutes",
+                "monai, safetensors, tqdm",
+                "50.0 GB are free",
+            ],
+        ),
+        (replace(BARE, nvidia=True), ["3.9 GB to download, 6.7 GB on the disk, for the NVIDIA graphics card"]),
         (replace(BARE, nvidia=True, freeBytes=5 * 10**9), ["Only 5.0 GB are free there: make room first."]),
-        (replace(READY, others=others(monai=""), freeBytes=10**9), ["• monai: less than 20 MB", "1.0 GB are free"]),
+        (
+            replace(READY, others=others(monai=""), freeBytes=10**9),
+            ["• monai: less than 20 MB", "1.0 GB are free", "less than a minute"],
+        ),
     ],
 )
 def test_the_one_question_says_what_is_installed_and_how_large_it_is(installer, state, words):
@@ -129,6 +148,55 @@ def test_the_one_question_says_what_is_installed_and_how_large_it_is(installer, 
     for word in [*words, "this Slicer", "No image leaves this computer"]:
         assert word in packages.questions[0]
     assert ("PyTorch, which" in packages.questions[0]) == (not state.torch)
+
+
+def test_no_space_between_a_number_and_its_unit_breaks():
+    sizes = DownloadSize(replace(BARE, nvidia=True))
+    for text in (sizes.ofTorch(), sizes.ofOthers(), sizes.room(True)):
+        assert re.search(r"\d\u00a0[GM]B", text) and not re.search(r"\d [GM]B", text)
+
+
+@pytest.mark.parametrize(
+    "state, is_asked", [(BARE, False), (replace(READY, others=others(monai="")), True)], ids=["torch", "monai only"]
+)
+def test_nobody_is_asked_for_pytorch_where_its_extension_is_missing(installer, state, is_asked):
+    packages = Packages(state)
+    packages.hasTorchExtension = False
+    if is_asked:
+        installer(packages).ensure()
+    else:
+        with pytest.raises(InstallError, match="PyTorch extension is missing"):
+            installer(packages).ensure()
+    assert bool(packages.questions) == is_asked
+
+
+def test_each_step_is_told_before_it_is_done(installer):
+    packages, told = Packages(BARE), []
+    installer(packages).ensure(lambda sentence: told.append((sentence, len(packages.installations))))
+    assert told == [
+        ("Looking for a Python package index…", 0),
+        ("Installing PyTorch, which takes some minutes…", 0),
+        ("Installing monai, safetensors, tqdm…", 1),
+    ]
+
+
+def test_a_user_who_cancels_while_pytorch_is_installed_gets_nothing_more(installer):
+    packages = Packages(BARE)
+    one = installer(packages)
+    with pytest.raises(InstallError, match="cancelled; click Upscale again"):
+        one.ensure(cancelled=lambda: bool(packages.installations))
+    assert packages.installations == [("torch", ">=2.1")]
+    one.ensure()
+    assert packages.installations[1][0] == "pip"
+
+
+def test_who_wants_to_know_is_told_once_something_was_installed(installer):
+    heard = []
+    for packages in (Packages(READY), Packages(BARE)):
+        one = installer(packages)
+        one.onInstalled = lambda: heard.append(1)
+        one.ensure()
+    assert heard == [1]
 
 
 def test_pip_is_never_allowed_to_replace_torch_or_numpy(installer):

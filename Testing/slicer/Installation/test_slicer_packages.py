@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import subprocess
 import sys
 import types
 import zipfile
@@ -120,10 +121,13 @@ def test_torch_comes_and_goes_through_the_pytorch_extension(packages, torch_util
     assert torch_utils.calls == [("install", False, ">=2.1"), ("uninstall",)]
 
 
-@pytest.mark.parametrize("action", [lambda p: p.installTorch(">=2.1"), lambda p: p.uninstallTorch()])
+@pytest.mark.parametrize(
+    "action",
+    [lambda p: p.installTorch(">=2.1"), lambda p: p.uninstallTorch(), lambda p: p.checkTorchExtension()],
+)
 def test_without_the_pytorch_extension_the_user_is_told_where_to_get_it(packages, monkeypatch, action):
     monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
-    with pytest.raises(InstallError, match="Extensions Manager"):
+    with pytest.raises(InstallError, match="Extensions Manager .*, install PyTorch, restart Slicer"):
         action(packages)
 
 
@@ -160,12 +164,12 @@ def test_from_slicer_5_12_on_its_packaging_installs(packages, pip, monkeypatch):
         show_progress=True,
     ):
         with open(constraints, encoding="utf-8") as file:
-            calls.append((requirements, file.read(), prompt_install, requester))
+            calls.append((requirements, file.read(), prompt_install, prompt_restart, requester))
 
     packaging.pip_ensure = pip_ensure
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
     packages.install(["monai>=1.5,<1.6"], CONSTRAINTS)
-    assert calls == [(["monai>=1.5,<1.6"], "torch==2.8.0\nnumpy==2.0.2", False, "SuperResolution")]
+    assert calls == [(["monai>=1.5,<1.6"], "torch==2.8.0\nnumpy==2.0.2", False, False, "Super Resolution")]
     assert not pip
 
 
@@ -185,13 +189,33 @@ def test_a_failure_of_pip_becomes_a_sentence(packages, monkeypatch):
             act(["monai", "tqdm"], CONSTRAINTS)
 
 
+def test_pips_command_line_is_left_out_of_the_sentence(packages, monkeypatch):
+    def fail(requirements):
+        raise subprocess.CalledProcessError(1, ["/opt/Slicer/bin/PythonSlicer", "-m", "pip", "install"])
+
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    monkeypatch.setattr(slicer.util, "pip_install", fail)
+    with pytest.raises(InstallError) as refusal:
+        packages.install(["monai"], CONSTRAINTS)
+    assert str(refusal.value) == "monai could not be installed (pip ended with 1); see the Python console."
+
+
+def test_a_packaging_that_never_asks_for_a_restart_is_not_told_not_to(packages, pip, monkeypatch):
+    calls = []
+    packaging = types.ModuleType("slicer.packaging")
+    packaging.pip_ensure = lambda requirements, constraints, prompt_install, requester: calls.append(requirements)
+    monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
+    packages.install(["monai"], CONSTRAINTS)
+    assert calls == [["monai"]]
+
+
 def test_the_question_is_slicers_own_dialog(packages, monkeypatch):
     asked = []
     monkeypatch.setattr(
         slicer.util, "confirmOkCancelDisplay", lambda text, windowTitle=None: asked.append((text, windowTitle)) or True
     )
     assert packages.confirm("Install now?")
-    assert asked == [("Install now?", "SuperResolution")]
+    assert asked == [("Install now?", "Super Resolution")]
 
 
 def test_slicer_packages_speaks_the_protocol():

@@ -1,7 +1,7 @@
 """The panel, driven through its real .ui: what a user sees and what ends up in the scene."""
 
+import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,20 +9,20 @@ import pytest
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
-from panel_bench import SLOW  # noqa: E402
+from panel_bench import QUICK, SLOW, SLOW_WARM  # noqa: E402
 from subprocess_worker import alive  # noqa: E402
 from SuperResolutionWidgets.Forecast.RunTimes import RunTimes  # noqa: E402
 from SuperResolutionWidgets.Forecast.SurveyedScan import SurveyedScan  # noqa: E402
 from SuperResolutionWidgets.Forecast.TimeLeft import TimeLeft  # noqa: E402
-from SuperResolutionWidgets.Panel.ModelCatalog import ModelCatalog  # noqa: E402
+from SuperResolutionWidgets.Installation.InstallError import InstallError  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
 from SuperResolutionWidgets.Panel.Quality import Quality  # noqa: E402
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa: E402
-from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
+from SuperResolutionWidgets.Scene.VolumeNodes import ijkToWorld, volumeFromNode  # noqa: E402
 
 from SuperResolutionLib.acquisition.survey import survey  # noqa: E402
 from SuperResolutionLib.errors import InputError  # noqa: E402
-from SuperResolutionLib.models.bundles import Model  # noqa: E402
+from SuperResolutionLib.geometry.grid import Grid  # noqa: E402
 from SuperResolutionLib.upscaling.plan import plan  # noqa: E402
 from SuperResolutionLib.upscaling.request import UpscaleRequest  # noqa: E402
 
@@ -145,7 +145,9 @@ def test_the_users_choices_reach_the_command_line(ready, scene):
     options = ready.arguments[6:]
     assert options[:6] == ["--factor", "2", "--quality", "best", "--device", "cpu"]
     assert options[6:10] == ["--model", "mri-x2-compact", "--detail", "0.25"]
-    assert options[10:] == ["--region=18.000000,-23.000000,11.000000,22.000000,-17.000000,19.000000"]
+    volume = volumeFromNode(ready.parameters.inputVolume)
+    first, last = Grid.of(volume).box_of_region((18, -23, 11, 22, -17, 19))
+    assert options[10:] == ["--box", ",".join(map(str, (*first, *last)))]
     node = slicer.util.getNode("Phantom SR x2")
     assert "Result: " + " × ".join(map(str, node.GetImageData().GetDimensions())) in ready.forecast
 
@@ -225,6 +227,7 @@ def test_a_result_that_cannot_be_placed_is_told_and_the_next_run_goes_on(ready, 
 
     monkeypatch.setattr(ResultPlacement, "place", place)
     ready.click("upscaleButton")
+    ready.ui.detailSlider.value = 0.5
     ready.click("upscaleButton")
     try:
         ready.workers[0].pump(lambda: len(ready.workers) == 2)
@@ -281,8 +284,9 @@ def test_a_second_volume_waits_for_the_first_and_both_arrive_as_they_were_asked_
 def test_the_panel_tells_how_many_runs_wait(ready):
     ready.command = SLOW
     ready.run(until=lambda: "1 of 4" in ready.status)
-    ready.click("upscaleButton")
-    ready.click("upscaleButton")
+    for quality in (Quality.STANDARD, Quality.BEST):
+        ready.parameters.quality = quality
+        ready.click("upscaleButton")
     ready.panel._runs._showProgress(ready.panel._choices.task(), TimeLeft(), 2, 4, "Upscaling")
     assert ready.status == "Phantom SR x2: Upscaling, 2 of 4\n2 more waiting"
     ready.panel.stop()
@@ -292,6 +296,7 @@ def test_cancel_ends_the_waiting_runs_too(ready, contents):
     before = contents()
     ready.command = SLOW
     ready.run(until=lambda: "1 of 4" in ready.status)
+    ready.parameters.quality = Quality.STANDARD
     ready.click("upscaleButton")
     ready.click("cancelButton")
     assert len(ready.workers) == 1
@@ -302,6 +307,7 @@ def test_cancel_ends_the_waiting_runs_too(ready, contents):
 def test_a_waiting_volume_that_was_removed_is_named_and_the_next_one_goes_on(ready, second, scene):
     ready.click("upscaleButton")
     for node in (second, ready.parameters.inputVolume):
+        ready.ui.detailSlider.value = 0.5
         ready.parameters.inputVolume = node
         ready.click("upscaleButton")
     scene.RemoveNode(second)
@@ -317,6 +323,7 @@ def test_a_crash_does_not_stop_the_waiting_runs(ready):
     ready.command = (sys.executable, "-c", "import os; os.abort()")
     ready.click("upscaleButton")
     ready.command = None
+    ready.ui.detailSlider.value = 0.5
     ready.click("upscaleButton")
     ready.workers[0].pump(lambda: len(ready.workers) == 2)
     ready.serve()
@@ -342,8 +349,110 @@ def test_packages_are_asked_for_at_the_first_click_only(ready):
     assert ready.ui.upscaleButton.enabled
 
 
+def test_while_packages_are_installed_each_step_is_told_and_the_user_may_cancel(ready):
+    def ensure(tell, cancelled):
+        tell("Installing PyTorch, which takes some minutes…")
+        assert ready.status == "Installing PyTorch, which takes some minutes…"
+        assert not ready.ui.progressBar.widget.isHidden() and not ready.ui.upscaleButton.enabled
+        assert not cancelled()
+        ready.click("cancelButton")
+        assert ready.status.endswith("\nCancelling after this step…")
+        assert cancelled()
+        raise InstallError("The installation was cancelled.")
+
+    ready.ensure = ensure
+    ready.click("upscaleButton")
+    assert ready.status == "The installation was cancelled."
+    assert not ready.workers and not ready.running and ready.ui.progressBar.widget.isHidden()
+
+
+@pytest.fixture
+def played(ready, phantom, scene):
+    """The panel whose input shows the current one of three volumes of a sequence, Perfusion, in a browser."""
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
+    for number in range(3):
+        slicer.util.arrayFromVolume(phantom)[:] += 10 * number
+        sequence.SetDataNodeAtValue(phantom, str(number))
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    ready.sequences_logic.UpdateProxyNodesFromSequences(browser)
+    assert ready.ui.sequenceCheckBox.widget.isHidden()
+    ready.top.show()
+    ready.ui.inputSelector.setCurrentNode(browser.GetProxyNode(sequence))
+    return ready
+
+
+@pytest.mark.parametrize("worker", [QUICK, None], ids=["quick worker", "command line"])
+def test_a_volume_of_a_sequence_offers_the_whole_sequence(played, scene, views, worker):
+    assert not played.ui.sequenceCheckBox.widget.isHidden()
+    assert played.ui.sequenceCheckBox.text == "The whole sequence, 3 volumes"
+    assert "Result: 48 × 40 × 6 voxels" in played.forecast
+    played.click("addedCheckBox")
+    played.click("sequenceCheckBox")
+    assert "Result: 3 volumes of 48 × 40 × 6 voxels" in played.forecast
+    views("Red")[1].SetBackgroundVolumeID(played.parameters.inputVolume.GetID())
+    played.command = worker
+    played.run(until=lambda: "Perfusion SR x2: volume 2 of 3" in played.status)
+    assert played.ui.progressBar.value > 0 and played.ui.progressBar.maximum % 3 == 0
+    played.serve()
+    assert played.status.startswith("Perfusion SR x2: done in ")
+    fine = slicer.util.getNodesByClass("vtkMRMLSequenceNode")[-1]
+    assert fine.GetName() == "Perfusion SR x2"
+    assert (fine.GetNumberOfDataNodes(), fine.GetNthIndexValue(2)) == (3, "2")
+    assert fine.GetNthDataNode(2).GetImageData().GetDimensions() == (48, 40, 6)
+    shown = scene.GetNodeByID(views("Red")[1].GetBackgroundVolumeID())
+    assert shown.GetImageData().GetDimensions() == (48, 40, 6)
+    assert len(played.workers) == 1 and not played.leftovers
+
+
+def test_a_sequence_that_fails_leaves_nothing_and_says_at_which_volume(played, contents):
+    before = contents()
+    played.click("sequenceCheckBox")
+    event = {"event": "file", "number": 1, "name": "a", "state": "failed", "message": "It is a mask.", "report": None}
+    played.command = (sys.executable, "-c", f"print({json.dumps(event)!r}); exit(1)")
+    played.run()
+    assert played.status == "Volume 1 of 3: It is a mask."
+    assert contents() == before and not played.leftovers
+
+
+def test_a_preview_shows_the_current_volume_of_a_sequence(played, monkeypatch):
+    asked, submit = [], played.warm.submit
+    monkeypatch.setattr(played.warm, "submit", lambda job: (asked.append(job.options), submit(job)))
+    played.click("sequenceCheckBox")
+    played.command = SLOW_WARM
+    played.run("previewButton", until=lambda: "1 of 4" in played.status)
+    assert len(asked) == 1 and "--box" in asked[0]
+    played.panel.stop()
+
+
+def test_a_fault_looks_different_and_can_be_taken_away(ready):
+    assert ready.ui.dismissButton.widget.isHidden()
+    ready.install_error = "Upscaling needs monai."
+    ready.click("upscaleButton")
+    assert ready.ui.statusLabel.styleSheet
+    ready.click("dismissButton")
+    assert ready.status == "" and ready.ui.dismissButton.widget.isHidden()
+    ready.install_error, ready.command = None, QUICK
+    ready.run()
+    assert ready.status and not ready.ui.statusLabel.styleSheet
+
+
+def test_a_message_that_packages_are_missing_goes_once_they_are_there(ready):
+    ready.built = None
+    ready.ui.advancedCollapsibleButton.collapsed = False
+    ready.parameters.device = "auto"
+    assert ready.ui.deviceNoteLabel.text.startswith("PyTorch is not installed yet")
+    ready.install_error = "safetensors must be installed"
+    ready.click("upscaleButton")
+    ready.built = "cuda"
+    ready.panel.onPackagesInstalled()
+    assert ready.status == ""
+    assert ready.ui.deviceNoteLabel.text == "Runs on GPU 0: NVIDIA RTX A6000, 44 of 48 GB free."
+    assert (ready.ui.deviceComboBox.count, ready.parameters.device) == (4, "auto")
+
+
 def test_leaving_while_packages_are_installed_starts_nothing(ready):
-    ready.ensure = lambda: ready.panel.setParameters(None)
+    ready.ensure = lambda tell, cancelled: ready.panel.setParameters(None)
     ready.panel._installer = ready
     ready.click("upscaleButton")
     assert not ready.workers
@@ -392,9 +501,8 @@ def test_only_models_of_the_chosen_factor_are_offered(ready):
 
 
 def test_the_model_is_described_in_one_line(ready):
-    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: MRI, slice plane x2")
+    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: for MRI, pixels 2 times finer; small")
     ready.parameters.purpose = Purpose.SPACING
-    assert ready.ui.modelDescriptionLabel.widget.isHidden()
     ready.parameters.model = "mri-x4-compact"
     assert ready.ui.modelDescriptionLabel.text.startswith("mri-x4-compact: ")
 
@@ -463,11 +571,15 @@ def test_a_refused_purpose_shows_the_engines_sentence(ready):
 def test_a_new_region_gets_a_box_in_the_views(ready, scene):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     ready.parameters.region = roi
-    bounds, box = np.zeros(6), np.zeros(6)
-    ready.parameters.inputVolume.GetRASBounds(bounds)
-    roi.GetBounds(box)
-    np.testing.assert_allclose(box[1::2] - box[::2], (bounds[1::2] - bounds[::2]) / 2)
-    np.testing.assert_allclose(box[1::2] + box[::2], bounds[1::2] + bounds[::2])
+    # Around the middle of the scan, which is oblique, turned as that is, half as long: 24 x 20 x 6 voxels.
+    matrix = ijkToWorld(ready.parameters.inputVolume)
+    axes = slicer.util.arrayFromVTKMatrix(roi.GetObjectToWorldMatrix())
+    np.testing.assert_allclose(np.abs(axes[:3, :3].T @ matrix[:3, :3]), np.diag([0.8, 0.9, 3]), atol=1e-9)
+    np.testing.assert_allclose(axes[:3, 3], (matrix @ [11.5, 9.5, 2.5, 1])[:3])
+    np.testing.assert_allclose(roi.GetSize(), (9.6, 9, 9))
+    assert np.linalg.det(axes) == pytest.approx(1)
+    assert "24 × 20 × 4 voxels" in ready.forecast
+    assert not roi.GetDisplayNode().GetFillVisibility()
     assert roi.GetDisplayNode().GetVisibility()
     assert ready.ui.upscaleButton.enabled
 
@@ -482,6 +594,26 @@ def test_the_forecast_follows_the_box_while_it_is_dragged(ready, scene):
     shown = ready.forecast
     roi.SetSize(8, 6, 8)
     assert ready.forecast == shown
+
+
+def test_the_box_is_gone_with_the_whole_volume_and_hidden_while_volumes_are_compared(ready, phantom, scene, views):
+    ready.command = QUICK
+    ready.run()
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    ready.parameters.region = roi
+    visible = roi.GetDisplayNode().GetVisibility
+    ready.click("sideBySideButton")
+    assert not visible()
+    ready.click("sideBySideButton")
+    assert visible()
+    ready.ui.fadeSlider.setValue(50)
+    assert not visible()
+    ready.ui.fadeSlider.setValue(100)
+    assert visible()
+    ready.parameters.region = None
+    assert not visible()
+    ready.parameters.region = roi
+    assert visible()
 
 
 def test_a_region_that_the_user_hides_stays_hidden(ready, scene):
@@ -533,41 +665,120 @@ def test_a_path_with_spaces_accents_and_200_characters_works(ready, tmp_path):
     assert not ready.leftovers
 
 
-def _model(name, factor, quality, kinds):
-    weights = {kind: (f"models/{kind}.safetensors", "") for kind in kinds}
-    return Model(name, Path(name), name.title(), factor, "MR", quality, ("CompactNet", {}), 0.3, weights, 0.25)
+@pytest.fixture
+def detail_parts(ready):
+    ready.ui.advancedCollapsibleButton.collapsed = False
+    return [ready.ui.detailSlider, ready.ui.detailLabel, ready.ui.detailEndsWidget]
 
 
-class TwoModels(ModelCatalog):
-    def models(self, purpose):
-        return [
-            _model("plain", purpose.factor, "fast", ["fidelity"]),
-            _model("rich", purpose.factor, "standard", ["fidelity", "perceptual"]),
-        ]
+def test_detail_is_offered_only_for_a_model_with_both_weight_sets(ready, detail_parts):
+    assert not any(part.widget.isHidden() for part in detail_parts)
+    assert ready.options[-2:] == ["--detail", "0"]
+    ready.parameters.purpose = Purpose.ISOTROPIC
+    assert all(part.widget.isHidden() for part in detail_parts)
+    assert "--detail" not in ready.options
 
 
-def test_detail_is_offered_only_for_a_model_with_both_weight_sets(bench, phantom):
-    bench.models = TwoModels()
-    bench.parameters.inputVolume = phantom
+def test_the_users_detail_stays_and_a_new_model_starts_at_its_own(ready):
+    ready.ui.detailSlider.value = 0.8
+    assert ready.parameters.detail == pytest.approx(0.8)
+    ready.panel.setParameters(ready.parameters)
+    assert ready.parameters.detail == pytest.approx(0.8)
+    ready.parameters.detailModel = "another"
+    assert ready.parameters.detail == 0
+
+
+def test_the_model_and_the_detail_are_those_of_the_plan_where_the_pixels_size_decides(ready, detail_parts):
+    ready.parameters.purpose = Purpose.SPACING
+    ready.parameters.spacing = 0.5
+    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x2-compact: ")
+    assert not any(part.widget.isHidden() for part in detail_parts)
+    ready.ui.detailSlider.value = 0.25
+    assert ready.options[-2:] == ["--detail", "0.25"]
+    ready.parameters.spacing = 0.3
+    assert ready.ui.modelDescriptionLabel.text.startswith("mri-x4-compact: ")
+
+
+def test_a_double_click_makes_one_result(ready, scene):
+    ready.command = QUICK
+    ready.click("upscaleButton")
+    ready.click("upscaleButton")
+    assert ready.status == "Phantom SR x2 is being made already."
+    ready.serve()
+    assert len(ready.workers) == 1
+    assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 2
+
+
+def test_other_voxels_of_the_same_volume_are_another_run(ready, phantom, scene):
+    ready.command = QUICK
+    ready.click("upscaleButton")
+    slicer.util.arrayFromVolume(phantom)[0] += 1
+    slicer.util.arrayFromVolumeModified(phantom)
+    ready.click("upscaleButton")
+    ready.workers[0].pump(lambda: len(ready.workers) == 2)
+    ready.serve()
+    assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 3
+
+
+def test_what_was_told_of_one_volume_goes_when_another_is_chosen(ready, second):
+    ready.command = QUICK
+    ready.run()
+    ready.panel.setParameters(None)
+    ready.panel.setParameters(ready.parameters)
+    assert ready.status.startswith("Phantom SR x2: done in ")
+    ready.ui.inputSelector.setCurrentNode(second)
+    assert ready.status == "" and ready.ui.statusLabel.widget.isHidden()
+
+
+def test_what_was_told_of_a_run_that_ended_while_the_user_was_elsewhere_is_there_on_return(ready):
+    ready.command = QUICK
+    ready.click("upscaleButton")
+    ready.panel.setParameters(None)
+    ready.serve()
+    ready.panel.setParameters(ready.parameters)
+    assert ready.status.startswith("Phantom SR x2: done in ")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_the_panel_follows_an_input_whose_voxels_come_late_and_whose_place_changes(bench, scene, dtype):
     bench.open()
-    bench.parameters.quality = Quality.FAST
-    parts = [bench.ui.detailSlider, bench.ui.detailLabel, bench.ui.detailEndsWidget]
-    assert all(part.widget.isHidden() for part in parts)
-    assert "--detail" not in bench.options
-    bench.parameters.quality = Quality.STANDARD
-    bench.ui.advancedCollapsibleButton.collapsed = False
-    assert not any(part.widget.isHidden() for part in parts)
-    assert bench.ui.detailSlider.value == pytest.approx(0.3)
-    assert bench.options[-2:] == ["--detail", "0.3"]
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Late")
+    bench.ui.inputSelector.setCurrentNode(node)
+    assert "holds no voxels" in bench.forecast
+    slicer.util.updateVolumeFromArray(node, np.random.default_rng(0).integers(0, 900, (6, 20, 24)).astype(dtype))
+    assert "96 × 80 × 6 voxels" in bench.forecast and bench.ui.upscaleButton.enabled
+    node.SetSpacing(0.8, 0.8, 4)
+    assert "0.2 × 0.2 × 4.0 mm" in bench.forecast
+    bench.panel.setParameters(None)
+    shown = bench.forecast
+    node.SetSpacing(1, 1, 1)
+    assert bench.forecast == shown
 
 
-def test_the_users_detail_stays_and_a_new_model_starts_at_its_own(bench, phantom):
-    bench.models = TwoModels()
-    bench.parameters.inputVolume = phantom
-    bench.open()
-    bench.ui.detailSlider.value = 0.8
-    assert bench.parameters.detail == pytest.approx(0.8)
-    bench.panel.setParameters(bench.parameters)
-    assert bench.parameters.detail == pytest.approx(0.8)
-    bench.parameters.detailModel = "another"
-    assert bench.parameters.detail == pytest.approx(0.3)
+def test_an_isotropic_scan_is_not_made_isotropic_again(ready, phantom):
+    phantom.SetSpacing(1.0, 1.0, 1.02)
+    ready.parameters.purpose = Purpose.ISOTROPIC
+    assert ready.forecast.startswith("The volume is isotropic already but for a few per cent")
+    assert not ready.ui.upscaleButton.enabled
+
+
+def test_what_came_with_a_result_is_refused_and_a_result_is_warned_of(ready):
+    ready.command = QUICK
+    ready.click("addedCheckBox")
+    ready.run()
+    ready.ui.inputSelector.setCurrentNode(slicer.util.getNode("Phantom SR x2"))
+    assert "Phantom SR x2 is a result itself: what was predicted" in ready.forecast
+    assert ready.ui.upscaleButton.enabled
+    ready.ui.inputSelector.setCurrentNode(slicer.util.getNode("Phantom SR x2 added"))
+    assert ready.forecast == "Phantom SR x2 added shows what was added to a scan; choose the scan instead."
+    assert not ready.ui.upscaleButton.enabled
+
+
+def test_a_ct_is_told_before_the_run_that_the_network_learned_from_mri(ready, phantom):
+    voxels = np.random.default_rng(0).integers(-1000, 2000, (6, 20, 24)).astype(np.int16)
+    slicer.util.updateVolumeFromArray(phantom, voxels)
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    hierarchy.SetItemAttribute(hierarchy.CreateItem(hierarchy.GetSceneItemID(), phantom), name, "CT")
+    ready.panel.refresh()
+    assert "The model mri-x2-compact was trained on MR, and this is CT." in ready.forecast

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler  # noqa: E402
+from SuperResolutionWidgets.Scene.VolumeNodes import ijkToWorld  # noqa: E402
 
 from SuperResolutionLib.errors import Cancelled, InputError  # noqa: E402
 
@@ -149,6 +150,24 @@ def test_what_the_voxels_measure_is_carried_to_the_result_and_what_comes_with_it
         assert made.GetVoxelValueUnits() is not phantom.GetVoxelValueUnits()
 
 
+def test_what_comes_with_a_result_has_a_colour_legend(phantom, scene, nearest, monkeypatch):
+    from types import SimpleNamespace
+
+    from SuperResolutionWidgets.Scene.Companion import Companion
+    from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    logic = slicer.vtkSlicerColorLogic()
+    logic.SetMRMLScene(scene)
+    modules = SimpleNamespace(colors=SimpleNamespace(logic=lambda: logic))
+    monkeypatch.setattr(slicer, "modules", modules, raising=False)
+    fine = nearest(volumeFromNode(phantom), {"factor": 2}, lambda *step: None, lambda: False)
+    node = ResultPlacement().place(fine.volume, fine.report, phantom, "Fine", companions={Companion.ADDED: fine.volume})
+    legend = logic.GetColorLegendDisplayNode(node.GetNodeReference(Companion.ADDED.reference))
+    assert legend.GetTitleText() == "What was added" and legend.GetVisibility()
+    assert logic.GetColorLegendDisplayNode(node) is None
+
+
 def test_an_output_node_loses_the_unit_that_the_input_does_not_have(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
     output.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
@@ -187,6 +206,33 @@ def test_a_given_output_node_is_filled_and_keeps_its_name(phantom, scene, upscal
     assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == count
 
 
+def test_a_reused_result_is_named_after_its_new_content_and_keeps_the_users_window(phantom, upscale):
+    first = upscale(phantom, factor=2)
+    first.GetDisplayNode().SetWindowLevel(77, 33)
+    assert upscale(phantom, factor=2, outputNode=first).GetName() == "Phantom SR x2"
+    assert upscale(phantom, factor=4, outputNode=first).GetName() == "Phantom SR x4"
+    assert (first.GetDisplayNode().GetWindow(), first.GetDisplayNode().GetLevel()) == (77, 33)
+    first.SetName("My best")
+    assert upscale(phantom, factor=2, outputNode=first).GetName() == "My best"
+
+
+def test_a_reused_result_of_another_scan_gets_that_scans_window(phantom, scene, upscale):
+    output = upscale(phantom, factor=2)
+    other = slicer.util.addVolumeFromArray(np.arange(120, dtype=np.int16).reshape(4, 5, 6), name="Other")
+    other.GetDisplayNode().SetAutoWindowLevel(False)
+    other.GetDisplayNode().SetWindowLevel(12, 6)
+    assert upscale(other, factor=2, outputNode=output).GetName() == "Other SR x2"
+    assert (output.GetDisplayNode().GetWindow(), output.GetDisplayNode().GetLevel()) == (12, 6)
+
+
+def test_what_came_with_a_result_is_refused_as_input(phantom, upscale):
+    from SuperResolutionWidgets.Scene.Companion import COMPANION_ATTRIBUTE
+
+    phantom.SetAttribute(COMPANION_ATTRIBUTE, "uncertainty")
+    with pytest.raises(InputError, match="shows how uncertain a result is; choose the scan"):
+        upscale(phantom)
+
+
 def test_filling_a_clone_does_not_touch_the_volume_it_shares_voxels_with(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Clone")
     output.SetAndObserveImageData(phantom.GetImageData())
@@ -217,12 +263,19 @@ def test_a_label_map_is_refused_as_output(phantom, scene, upscale):
         upscale(phantom, outputNode=labels)
 
 
-def test_an_roi_node_becomes_a_region_and_other_options_reach_the_engine(phantom, scene, upscale, nearest):
+def test_an_roi_node_turned_as_the_scan_becomes_the_box_of_its_voxels_and_other_options_reach_the_engine(
+    phantom, scene, upscale, nearest
+):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
-    roi.SetSize(4, 6, 8)
+    matrix = ijkToWorld(phantom)
+    turned = np.eye(4)
+    turned[:3, :3] = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
+    roi.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(turned))
+    roi.SetCenter(*(matrix @ [4.5, 6.5, 2, 1])[:3])
+    roi.SetSize(4 * 0.8, 6 * 0.9, 3 * 3)
     upscale(phantom, factor=2, region=roi, quality="best", device="cpu", asStored=True)
-    region = (-2, -3, -4, 2, 3, 4)
-    expected = {"factor": 2, "as_stored": True, "region": region, "quality": "best", "device": "cpu"}
+    box = ((3, 4, 1), (7, 10, 4))
+    expected = {"factor": 2, "as_stored": True, "region": None, "box": box, "quality": "best", "device": "cpu"}
     assert nearest.options == expected
 
 

@@ -11,8 +11,10 @@ import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Scene.EngineCall import EngineCall  # noqa: E402
 from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement  # noqa: E402
 from SuperResolutionWidgets.Scene.SequenceUpscaler import SequenceUpscaler  # noqa: E402
+from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode  # noqa: E402
 
 from SuperResolutionLib.errors import Cancelled, InputError  # noqa: E402
+from SuperResolutionLib.geometry.grid import Grid  # noqa: E402
 
 
 @pytest.fixture
@@ -145,11 +147,12 @@ def test_options_reach_the_engine_and_a_region_follows_the_shown_transform(seque
     transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
     browser.GetProxyNode(sequence).SetAndObserveTransformNodeID(transform.GetID())
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
-    roi.SetCenter(110, 0, 20)
+    roi.SetCenter(118, -26, 21)
     roi.SetSize(10, 12, 8)
     upscale(sequence, factor=2, region=roi, device="cpu")
     assert nearest.options["device"] == "cpu"
-    np.testing.assert_allclose(nearest.options["region"], (5, -6, 16, 15, 6, 24), atol=1e-6)
+    frame = volumeFromNode(sequence.GetNthDataNode(0))
+    assert nearest.options["box"] == Grid.of(frame).box_of_region((13, -32, 17, 23, -20, 25))
 
 
 @pytest.mark.parametrize("browsed", [False, True])

@@ -6,9 +6,11 @@ import pytest
 pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 import slicer.util  # noqa: E402
 import vtk  # noqa: E402
-from SuperResolutionWidgets.Scene.VolumeNodes import regionFromRoi, volumeFromNode  # noqa: E402
+from SuperResolutionWidgets.Scene.VolumeNodes import boxFromRoi, volumeFromNode  # noqa: E402
+from SuperResolutionWidgets.Views.RegionBox import RegionBox  # noqa: E402
 
 from SuperResolutionLib.errors import InputError  # noqa: E402
+from SuperResolutionLib.geometry.grid import Grid  # noqa: E402
 
 
 def test_voxels_and_matrix_are_the_nodes_own(phantom):
@@ -64,32 +66,48 @@ def test_64_bit_integers_are_refused_before_the_work_not_after(scene):
         volumeFromNode(node)
 
 
-def test_a_region_is_the_box_of_the_roi(phantom, scene):
-    roi = _roi(scene, (30, -10, 20), (10, 8, 6))
-    np.testing.assert_allclose(regionFromRoi(roi, phantom), (25, -14, 17, 35, -6, 23))
+def _box(roi, node):
+    return boxFromRoi(roi, node, volumeFromNode(node))
+
+
+def test_an_upright_roi_on_an_oblique_scan_gives_the_box_around_it(phantom, scene):
+    roi = _roi(scene, (18, -26, 21), (10, 8, 6))
+    assert _box(roi, phantom) == Grid.of(volumeFromNode(phantom)).box_of_region((13, -30, 18, 23, -22, 24))
 
 
 def test_a_region_follows_the_volume_below_its_transform(phantom, scene):
+    before = _box(_roi(scene, (18, -26, 21), (10, 8, 6)), phantom)
     _move(phantom, scene, 100)
-    roi = _roi(scene, (130, -10, 20), (10, 8, 6))
-    np.testing.assert_allclose(regionFromRoi(roi, phantom), (25, -14, 17, 35, -6, 23))
+    assert _box(_roi(scene, (118, -26, 21), (10, 8, 6)), phantom) == before
 
 
-def test_a_turned_roi_gives_the_upright_box_around_it(phantom, scene):
+def test_an_roi_that_is_turned_as_the_scan_gives_the_voxels_in_it_and_no_more(phantom, scene):
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    RegionBox().show(roi, phantom)
+    assert _box(roi, phantom) == ((6, 5, 1), (18, 15, 5))
+
+
+def test_a_turned_roi_gives_the_box_around_it(scene):
+    upright = slicer.util.addVolumeFromArray(np.zeros((20, 20, 20), np.int16), name="Upright")
+    upright.SetOrigin(-9.5, -9.5, -9.5)
     roi = _roi(scene, (0, 0, 0), (10, 10, 10))
     turn = vtk.vtkTransform()
     turn.RotateZ(45)
     node = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Turn")
     node.SetMatrixTransformToParent(turn.GetMatrix())
     roi.SetAndObserveTransformNodeID(node.GetID())
-    half = 5 * np.sqrt(2)
-    np.testing.assert_allclose(regionFromRoi(roi, phantom), (-half, -half, -5, half, half, 5), atol=1e-9)
+    assert _box(roi, upright) == ((2, 2, 5), (18, 18, 15))
+
+
+def test_an_roi_beside_the_scan_is_refused(phantom, scene):
+    with pytest.raises(InputError, match="does not touch the volume"):
+        _box(_roi(scene, (500, 0, 0), (10, 8, 6)), phantom)
 
 
 def test_an_roi_without_a_box_is_refused(phantom, scene):
     roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     with pytest.raises(InputError, match="R is empty"):
-        regionFromRoi(roi, phantom)
+        _box(roi, phantom)
 
 
 def _roi(scene, center, size):

@@ -38,9 +38,9 @@ def straight(scene):
     return slicer.util.addVolumeFromArray(voxels, ijkToRAS=np.diag([1.0, 1, 4, 1]), name="Straight")
 
 
-def current(node, region=None):
+def current(node, box=None):
     """Return the index of the current slice, and the view that shows it."""
-    cut = CurrentSlice().find(node, volumeFromNode(node), 2, region)
+    cut = CurrentSlice().find(node, volumeFromNode(node), 2, box)
     return cut.index, cut.sliceNode
 
 
@@ -75,7 +75,7 @@ def test_without_views_it_is_the_middle_slice(straight):
 
 def test_the_middle_of_a_region_is_meant_where_the_view_is_outside_it(straight, views):
     look_at(views("Red")[0], (0, 0, 4))
-    assert current(straight, (0, 0, 11, 9, 9, 20)) == (4, None)
+    assert current(straight, ((0, 0, 3), (10, 10, 6))) == (4, None)
 
 
 def test_the_transform_of_the_volume_counts(straight, views, scene):
@@ -102,7 +102,7 @@ def test_the_whole_slice_is_meant_or_what_the_region_holds_of_it(straight, views
     finder, volume = CurrentSlice(), volumeFromNode(straight)
     assert finder.find(straight, volume, 2).first == (0, 0, 2)
     assert finder.find(straight, volume, 2).last == (10, 12, 3)
-    cut = finder.find(straight, volume, 2, (2, 3, 0, 6, 7, 20))
+    cut = finder.find(straight, volume, 2, ((2, 3, 0), (7, 8, 6)))
     assert (cut.first, cut.last) == ((2, 3, 2), (7, 8, 3))
 
 
@@ -311,6 +311,89 @@ def test_cancelling_a_preview_leaves_nothing(ready, phantom, views, contents):
     assert not ready.leftovers
 
 
+# ---------------------------------------------------------------- a result that arrives
+
+
+def shown(views):
+    """The names of the volumes in the background of the three views."""
+    nodes = [slicer.mrmlScene.GetNodeByID(views(name)[1].GetBackgroundVolumeID() or "") for name in VIEWS]
+    return [node and node.GetName() for node in nodes]
+
+
+@pytest.fixture
+def looking(ready, phantom, straight, views, layout_manager):
+    """The open panel, a user who has zoomed and scrolled in views of two volumes, and a quick worker."""
+    from panel_bench import QUICK
+
+    for name, volume in zip(VIEWS, (phantom, straight, phantom)):
+        views(name)[1].SetBackgroundVolumeID(volume.GetID())
+        views(name)[0].SetFieldOfView(12, 9, 1)
+        views(name)[0].SetXYZOrigin(1, 2, 0)
+        look_at(views(name)[0], (31, -21, 16))
+    ready.command = QUICK
+    return ready
+
+
+def places(views):
+    """Where the three views are, and how far they are zoomed."""
+    nodes = [views(name)[0] for name in VIEWS]
+    matrices = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()).round(9).tolist() for node in nodes]
+    return matrices, [(node.GetFieldOfView(), node.GetXYZOrigin()) for node in nodes]
+
+
+def test_a_result_takes_the_place_of_its_input_where_that_is_on_show_and_no_view_moves(looking, views):
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2", "Straight", "Phantom SR x2"]
+    assert places(views) == before
+
+
+def test_a_result_takes_the_place_of_an_earlier_one_where_the_input_is_not_on_show(looking, views):
+    looking.run()
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2_1", "Straight", "Phantom SR x2_1"]
+    assert places(views) == before
+
+
+def test_the_first_result_in_empty_views_is_fitted(looking, views):
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(None)
+    before = places(views)
+    looking.run()
+    assert shown(views) == ["Phantom SR x2"] * 3
+    assert places(views) != before
+
+
+def test_a_result_that_comes_while_the_user_is_in_another_module_changes_no_view(looking, views):
+    looking.ui.fadeSlider.setValue(40)
+    before = state(views)
+    looking.click("upscaleButton")
+    looking.panel.setParameters(None)
+    looking.serve()
+    assert slicer.util.getNode("Phantom SR x2") is not None
+    assert state(views) == before
+
+
+def test_the_result_of_a_volume_that_is_not_on_show_changes_no_view(looking, straight, views):
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(straight.GetID())
+    before = state(views)
+    looking.run()
+    assert state(views) == before
+
+
+def test_the_result_of_another_volume_does_not_end_a_comparison(looking, straight, views, make):
+    make(straight)
+    looking.click("upscaleButton")
+    looking.parameters.inputVolume = straight
+    looking.click("sideBySideButton")
+    before = state(views)
+    looking.serve()
+    assert slicer.util.getNode("Phantom SR x2") is not None
+    assert looking.ui.sideBySideButton.checked and state(views) == before
+
+
 # ---------------------------------------------------------------- the comparison, in the panel
 
 
@@ -355,6 +438,56 @@ def test_fading_ends_side_by_side(ready, phantom, views, make):
     assert views("Green")[1].GetBackgroundVolumeID() == phantom.GetID()
 
 
+def test_while_fading_another_choice_is_shown_at_once(ready, phantom, views):
+    from panel_bench import QUICK
+
+    ready.command = QUICK
+    ready.click("addedCheckBox")
+    ready.run()
+    ready.ui.fadeSlider.setValue(40)
+    ready.ui.compareComboBox.setCurrentIndex(1)
+    added = slicer.util.getNode("Phantom SR x2 added")
+    assert [views(name)[1].GetBackgroundVolumeID() for name in VIEWS] == [added.GetID()] * 3
+    assert views("Green")[1].GetForegroundOpacity() == 0.4
+
+
+def test_after_fading_the_views_show_what_they_did(ready, phantom, straight, views, make):
+    make(phantom)
+    for name in VIEWS:
+        views(name)[1].SetBackgroundVolumeID(straight.GetID())
+        views(name)[1].SetForegroundVolumeID(phantom.GetID())
+        views(name)[1].SetForegroundOpacity(0.1)
+    before = state(views)
+    for percent in (40, 60):
+        ready.ui.fadeSlider.setValue(percent)
+    ready.click("sideBySideButton")
+    assert ready.ui.fadeSlider.value == 100
+    ready.click("sideBySideButton")
+    assert state(views) == before
+
+
+@pytest.mark.parametrize("button", ["sideBySideButton", "previewButton"])
+def test_the_layout_menu_ends_side_by_side_and_its_layout_stays(ready, phantom, views, make, contents, button):
+    make(phantom)
+    before, nodes = state(views), contents()
+    preview(ready) if button == "previewButton" else ready.click(button)
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    layout.SetViewArrangement(layout.SlicerLayoutConventionalView)
+    assert not ready.ui.sideBySideButton.checked
+    assert ready.ui.previewButton.text == "&Preview slice"
+    assert contents() == nodes
+    assert state(views) == [layout.SlicerLayoutConventionalView, *before[1:]]
+    layout.SetViewArrangement(layout.SlicerLayoutFourUpView)
+    assert state(views) == before
+
+
+def test_the_button_says_that_it_is_pressed(ready, phantom, views, make):
+    make(phantom)
+    assert ready.ui.sideBySideButton.text == "Side &by side"
+    ready.click("sideBySideButton")
+    assert ready.ui.sideBySideButton.text == "Leave side &by side"
+
+
 def test_a_new_result_ends_the_comparison(ready, phantom, views, make):
     layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     make(phantom)
@@ -387,11 +520,56 @@ def test_the_preview_and_the_comparison_take_turns(ready, phantom, views, make):
 def test_each_input_is_compared_with_its_own_newest_result(ready, phantom, straight, views, make):
     make(phantom)
     newest = make(phantom)
+    of_another = make(straight)
     ready.parameters.inputVolume = straight
-    assert not ready.ui.compareCollapsibleButton.enabled
+    assert ready.ui.resultComboBox.currentText == of_another.GetName()
     ready.parameters.inputVolume = phantom
     ready.click("sideBySideButton")
     assert views("Yellow")[1].GetBackgroundVolumeID() == newest.GetID()
+
+
+def test_any_result_of_the_scene_can_be_looked_at_and_held_against_another(ready, phantom, straight, views, make):
+    first, newest, other = make(phantom), make(phantom), make(straight)
+    combo = ready.ui.resultComboBox
+    assert [combo.itemText(n) for n in range(combo.count)] == [n.GetName() for n in (first, newest, other)]
+    assert combo.currentText == newest.GetName()
+    ready.click("sideBySideButton")
+    combo.setCurrentIndex(0)
+    assert shown(views)[:2] == ["Phantom", first.GetName()]
+    combo = ready.ui.compareComboBox
+    assert [combo.itemText(n) for n in range(combo.count)] == ["Input", newest.GetName(), other.GetName()]
+    combo.setCurrentIndex(1)
+    assert shown(views)[:2] == [newest.GetName(), first.GetName()]
+    assert ready.ui.fadeLeastLabel.text == newest.GetName()
+    third = make(phantom)
+    assert ready.ui.resultComboBox.currentText == third.GetName()
+
+
+@pytest.mark.parametrize("way", ["side by side", "fading"])
+def test_window_and_level_are_shared_while_volumes_are_compared(ready, phantom, views, make, way):
+    displays = [node.GetDisplayNode() for node in (phantom, make(phantom))]
+    ready.click("sideBySideButton") if way == "side by side" else ready.ui.fadeSlider.setValue(40)
+    for changed, window in zip(displays, (321, 123)):
+        changed.SetAutoWindowLevel(False)
+        changed.SetWindowLevel(window, 50)
+        assert [(display.GetWindow(), display.GetLevel()) for display in displays] == [(window, 50)] * 2
+    ready.panel.stop()
+    displays[0].SetWindowLevel(11, 5)
+    assert displays[1].GetWindow() == 123
+
+
+def test_what_was_added_keeps_a_window_of_its_own(ready, phantom, views):
+    from panel_bench import QUICK
+
+    ready.command = QUICK
+    ready.click("addedCheckBox")
+    ready.run()
+    ready.click("sideBySideButton")
+    ready.ui.compareComboBox.setCurrentIndex(1)
+    added = slicer.util.getNode("Phantom SR x2 added").GetDisplayNode()
+    before = added.GetWindow(), added.GetLevel()
+    slicer.util.getNode("Phantom SR x2").GetDisplayNode().SetWindowLevel(12, 3)
+    assert (added.GetWindow(), added.GetLevel()) == before
 
 
 def test_a_result_that_was_removed_cannot_be_compared(ready, phantom, views, scene, make):

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ..errors import InputError
 from ..version import VERSION
-from . import batch, doctor, evaluate, export_dicom, models, preview, upscale
+from . import batch, doctor, evaluate, export_dicom, fuse, models, preview, upscale
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -29,6 +29,6 @@ def parser() -> argparse.ArgumentParser:
     )
     program.add_argument("--version", action="version", version=f"superresolution {VERSION}")
     commands = program.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
-    for command in (upscale, batch, export_dicom, preview, evaluate, models, doctor):
+    for command in (upscale, fuse, batch, export_dicom, preview, evaluate, models, doctor):
         command.add_to(commands)
     return program

@@ -226,11 +226,10 @@ def _answers(
             fine = volume
         elif request.sharpen:
             wanted = UpscaleRequest(factor=None, isotropic=True, output_type="float", device=request.device)
-            of = f"Scan {number} of {len(surveys)}: "
             result = upscale(
                 replace(volume, slice_axis=found.slice_axis, slice_thickness=found.thickness),
                 wanted,
-                lambda done, total, message, of=of: progress(done, total, of + message[0].lower() + message[1:]),
+                _of_scan(progress, f"Scan {number} of {len(surveys)}"),
                 cancelled,
             )
             fine = result.volume
@@ -240,6 +239,13 @@ def _answers(
             fine = resample_to_spacing(volume, (min(volume.spacing),) * 3)
         answers.append(Answer(fine, normal, found.thickness))
     return answers, parts, warnings
+
+
+def _of_scan(progress: Callable[[int, int, str], None], which: str) -> Callable[[int, int, str], None]:
+    def tell(done: int, total: int, message: str) -> None:
+        progress(done, total, f"{which}: {message[0].lower()}{message[1:]}")
+
+    return tell
 
 
 def _with_margin(grid: Grid, reach: int) -> tuple[Grid, tuple[int, int, int]]:

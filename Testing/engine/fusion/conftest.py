@@ -26,7 +26,7 @@ def _patient(seed=0):
 
 def _stack(truth, plane="transverse", movement=None, gain=1.0, noise=0.0, seed=0):
     """Return thick slices of what lies, in ``truth``, where ``movement`` takes the places in the stack's header to."""
-    matrix, size = np.zeros((4, 4)), [SIZE, SIZE, SIZE // THICK]
+    matrix = np.zeros((4, 4))
     matrix[3, 3] = 1
     for axis, (world, step) in enumerate(zip(ORDERS[plane], (1, 1, THICK))):
         matrix[world, axis] = step

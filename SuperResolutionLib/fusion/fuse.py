@@ -25,7 +25,7 @@ from ..upscaling.upscale import upscale
 from ..upscaling.wish import ISOTROPIC_WITHIN
 from .levelling import Gain, level, places_of, smoothed_samples
 from .measuring import MARGIN, Measuring, Sampling, quick_size, reach_of
-from .placing import place
+from .placing import Placement, place
 from .prior import Answer, Prior, prior_of
 from .report import decisions, fusion_step
 from .request import EXTENTS, MOTIONS, FuseRequest
@@ -98,6 +98,14 @@ def fuse(
     grid = fused_grid(placed, request.spacing or min(min(volume.spacing) for volume in placed), request.extent)
     gains = _levelled(placed)
     placed = [_by(gain, volume) for gain, volume in zip(gains, placed)]
+    if request.motion != "none":
+        # A smooth bias pulls at the first registration: the second one sees none.
+        again = place(placed, True, request.force, on_step)
+        placed = [finer.placed(volume) for finer, volume in zip(again, placed)]
+        placements = [
+            finer if finer.detail is None else Placement.by(finer.movement @ coarser.movement, volume, finer.detail)
+            for finer, coarser, volume in zip(again, placements, seen)
+        ]
     answers, networks, warnings = _answers(surveys, placed, request, on_step, cancelled)
     on_step(0, STAGES, "Putting the scans together")
     span = surveys[0].stored.scale.span

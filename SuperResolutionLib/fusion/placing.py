@@ -42,6 +42,13 @@ class Placement:
     moved: float
     turned: float
 
+    @classmethod
+    def by(cls, movement: np.ndarray, volume: Volume, detail: float | None) -> Placement:
+        """Return the placement that a movement of ``volume`` is."""
+        centre = volume.ijk_to_ras @ [*((size - 1) / 2 for size in volume.dimensions), 1.0]
+        turned = math.degrees(math.acos(min(1.0, max(-1.0, (np.trace(movement[:3, :3]) - 1) / 2))))
+        return cls(movement, detail, float(np.linalg.norm((movement @ centre - centre)[:3])), turned)
+
     def placed(self, volume: Volume) -> Volume:
         """Return the volume in its place: the matrix changes, no voxel does."""
         return replace(volume, ijk_to_ras=self.movement @ volume.ijk_to_ras)
@@ -94,10 +101,7 @@ def place(
                 f" {LEAST_DETAIL:g} is the least): another contrast, another patient or too much distortion; leave it"
                 " out, or fuse it all the same by --force."
             )
-        centre = volume.ijk_to_ras @ [*((size - 1) / 2 for size in volume.dimensions), 1.0]
-        turned = math.degrees(math.acos(min(1.0, max(-1.0, (np.trace(movement[:3, :3]) - 1) / 2))))
-        moved = float(np.linalg.norm((movement @ centre - centre)[:3]))
-        placements.append(Placement(movement, detail, moved, turned))
+        placements.append(Placement.by(movement, volume, detail))
     return placements
 
 

@@ -18,16 +18,30 @@ if TYPE_CHECKING:
     from .errors import InputError
     from .files.reading import read_volume
     from .files.writing import write_volume
+    from .fusion.fuse import fuse
+    from .fusion.request import FuseRequest
     from .geometry.volume import Volume
     from .upscaling.request import UpscaleRequest
     from .upscaling.upscale import upscale
 
-__all__ = ["InputError", "UpscaleRequest", "Volume", "read_volume", "survey", "upscale", "write_volume"]
+__all__ = [
+    "FuseRequest",
+    "InputError",
+    "UpscaleRequest",
+    "Volume",
+    "fuse",
+    "read_volume",
+    "survey",
+    "upscale",
+    "write_volume",
+]
 
 _HOMES = {
+    "FuseRequest": "fusion.request",
     "InputError": "errors",
     "UpscaleRequest": "upscaling.request",
     "Volume": "geometry.volume",
+    "fuse": "fusion.fuse",
     "read_volume": "files.reading",
     "survey": "acquisition.survey",
     "upscale": "upscaling.upscale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..version import VERSION
-from . import batch, doctor, evaluate, export_dicom, models, preview, serve, upscale
+from . import batch, doctor, evaluate, export_dicom, fuse, models, preview, serve, upscale
 from .one_line_parser import OneLineParser
 
 
@@ -16,6 +16,6 @@ def parser() -> argparse.ArgumentParser:
     )
     program.add_argument("--version", action="version", version=f"superresolution {VERSION}")
     commands = program.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
-    for command in (upscale, batch, export_dicom, preview, serve, evaluate, models, doctor):
+    for command in (upscale, fuse, batch, export_dicom, preview, serve, evaluate, models, doctor):
         command.add_to(commands)
     return program

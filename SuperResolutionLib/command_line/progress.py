@@ -59,6 +59,8 @@ class BarProgress(NoProgress):
             print(report["survey"]["acquired"]["sentence"])
         for step in networks(report):
             print(consistency_sentence(step))
+        if report["steps"][-1]["kind"] == "fusion":
+            print(*report["decisions"], sep="\n")
         for warning in report["warnings"]:
             print(f"warning: {warning}")
 

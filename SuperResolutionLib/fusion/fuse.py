@@ -1,0 +1,296 @@
+"""The way from several scans to one volume: survey, place, level, expect, solve, report."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..acquisition.survey import Survey, survey
+from ..errors import Cancelled, InputError
+from ..geometry.grid import Grid
+from ..geometry.ijk import ijk
+from ..geometry.intensity import as_scalar_type
+from ..geometry.resampling import resample_to_spacing
+from ..geometry.volume import Volume
+from ..models.devices import choose_device
+from ..upscaling.report import SCHEMA_VERSION, describe_survey, describe_volumes, peak_memory_bytes, program
+from ..upscaling.request import UpscaleRequest
+from ..upscaling.upscale import upscale
+from ..upscaling.wish import ISOTROPIC_WITHIN
+from .levelling import Gain, level, places_of, smoothed_samples
+from .measuring import MARGIN, Measuring, Sampling, quick_size, reach_of
+from .placing import Placement, place
+from .prior import Answer, Prior, prior_of
+from .report import decisions, fusion_step
+from .request import EXTENTS, MOTIONS, FuseRequest
+from .solving import Evidence, solve
+from .trust import fit_of, weigh
+
+ITERATIONS = (3, 4)
+"""Of conjugate gradients: before it is seen which slices do not fit, and after."""
+STAGES = 1 + sum(ITERATIONS)
+LEAST_NOISE = 0.005
+"""Of the reference's range: closer than this no scan is matched, since no operator is known so well."""
+LEVELLING_SPACING = 1.5
+"""Of the grid on which brightness is compared, in thicknesses of the thickest slices."""
+
+
+@dataclass(frozen=True)
+class FuseResult:
+    """What came out.
+
+    Attributes:
+        volume: the one volume. report: what was done, JSON-able. surveys: of the scans.
+    """
+
+    volume: Volume
+    report: dict
+    surveys: tuple[Survey, ...]
+
+
+def fuse(
+    volumes: list[Volume],
+    request: FuseRequest | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, message: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> FuseResult:
+    """Return one isotropic volume out of several scans of one patient in one contrast; none of them is changed.
+
+    The first is the reference: its place, its units and its scalar type are the result's.
+
+    Args:
+        progress: called as ``progress(done, total, message)``; each step counts anew.
+        cancelled: polled all along.
+
+    Raises:
+        InputError: the scans or the request cannot be served; one sentence says why and what to do.
+        Cancelled: ``cancelled()`` returned True.
+
+    Example::
+
+        result = fuse([read_volume(name) for name in ("tra.nrrd", "cor.nrrd", "sag.nrrd")])
+        write_volume(result.volume, "fused.nrrd")
+    """
+    began = time.monotonic()
+    request = request or FuseRequest()
+    _check(request)
+    if len(volumes) < 2:
+        raise InputError("Fusing takes two scans or more of one patient; give another, or upscale the one.")
+
+    def stop_if_cancelled() -> None:
+        if cancelled():
+            raise Cancelled
+
+    def on_step(done: int, total: int, message: str) -> None:
+        stop_if_cancelled()
+        progress(done, total, message)
+
+    surveys = [_surveyed(volume, number) for number, volume in enumerate(volumes, 1)]
+    seen = [each.seen for each in surveys]
+    placements = place(seen, request.motion != "none", request.force, on_step)
+    placed = [placement.placed(volume) for placement, volume in zip(placements, seen)]
+    grid = fused_grid(placed, request.spacing or min(min(volume.spacing) for volume in placed), request.extent)
+    gains = _levelled(placed)
+    placed = [_by(gain, volume) for gain, volume in zip(gains, placed)]
+    if request.motion != "none":
+        # A smooth bias pulls at the first registration: the second one sees none.
+        again = place(placed, True, request.force, on_step)
+        placed = [finer.placed(volume) for finer, volume in zip(again, placed)]
+        placements = [
+            finer if finer.detail is None else Placement.by(finer.movement @ coarser.movement, volume, finer.detail)
+            for finer, coarser, volume in zip(again, placements, seen)
+        ]
+    answers, networks, warnings = _answers(surveys, placed, request, on_step, cancelled)
+    on_step(0, STAGES, "Putting the scans together")
+    span = surveys[0].stored.scale.span
+    samplings = [_sampling(found, volume) for found, volume in zip(surveys, placed)]
+    fine, before = _with_margin(grid, max(reach_of(grid, sampling) for sampling in samplings))
+    prior = prior_of(answers, fine, span, stop_if_cancelled)
+    del answers
+    evidence = [
+        Evidence(
+            Measuring(fine, sampling),
+            torch.from_numpy(volume.voxels.astype(np.float32)),
+            found.stored.noise * found.stored.scale.span / gain.typical,
+            torch.from_numpy(_counted(found, volume, fine)),
+        )
+        for sampling, volume, found, gain in zip(samplings, placed, surveys, gains)
+    ]
+    fused, done = prior.mean, 1
+    for iterations in ITERATIONS:
+        for each, found in zip(evidence, surveys):
+            weigh(each, fused, LEAST_NOISE * span, 2 - found.slice_axis)
+        on_step(done, STAGES, "Putting the scans together")
+
+        def on_iteration() -> None:
+            nonlocal done
+            done += 1
+            on_step(done, STAGES, "Putting the scans together")
+
+        fused = solve(prior.mean, prior.doubt, evidence, iterations, on_iteration)
+    fits = [fit_of(each, fused, 2 - found.slice_axis) for each, found in zip(evidence, surveys)]
+    volume = _cut(fused, prior, grid, before, surveys[0], request)
+    device = choose_device(request.device)
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "program": program(),
+        "quality": "standard",
+        **describe_volumes(surveys[0].volume, volume),
+        "survey": describe_survey(surveys[0], takes_band=False),
+        "decisions": decisions(placements, gains, fits, grid, request),
+        "steps": [fusion_step(surveys, placements, gains, fits, networks, span)],
+        "device": device.name,
+        "device_label": device.label,
+        "seconds": round(time.monotonic() - began, 2),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "warnings": warnings,
+    }
+    return FuseResult(volume, report, tuple(surveys))
+
+
+def fused_grid(placed: list[Volume], spacing: float, extent: str) -> Grid:
+    """Return the isotropic grid of the result: along the axes of the first volume, from a corner of its box on.
+
+    Args:
+        placed: the scans in their places. extent: as of ``FuseRequest``.
+
+    Raises:
+        InputError: the scans have nothing in common.
+    """
+    first = placed[0]
+    axes = first.ijk_to_ras[:3, :3] / np.array(first.spacing)
+    corner = first.ijk_to_ras[:3, 3] - first.ijk_to_ras[:3, :3].sum(axis=1) / 2
+    lows, highs = [], []
+    for volume in placed:
+        ends = [(-0.5, size - 0.5) for size in volume.dimensions]
+        corners = np.array([(*at, 1.0) for at in itertools.product(*ends)]) @ volume.ijk_to_ras[:3].T
+        along = (corners - corner) @ axes
+        lows.append(along.min(axis=0))
+        highs.append(along.max(axis=0))
+    low, high = {
+        "union": (np.min(lows, axis=0), np.max(highs, axis=0)),
+        "common": (np.max(lows, axis=0), np.min(highs, axis=0)),
+        "first": (lows[0], highs[0]),
+    }[extent]
+    start = np.floor(low / spacing + 1e-3)
+    count = np.ceil(high / spacing - 1e-3) - start
+    if (count < 1).any():
+        raise InputError("The scans have no place in common; fuse scans of one region.")
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * spacing
+    matrix[:3, 3] = corner + axes @ ((start + 0.5) * spacing)
+    return Grid(matrix, ijk(int(size) for size in count))
+
+
+def _check(request: FuseRequest) -> None:
+    if request.motion not in MOTIONS:
+        raise InputError(f"What moved is one of {', '.join(MOTIONS)}, not {request.motion}.")
+    if request.extent not in EXTENTS:
+        raise InputError(f"The extent is one of {', '.join(EXTENTS)}, not {request.extent}.")
+    if request.spacing is not None and not 0 < request.spacing < math.inf:
+        raise InputError("The spacing of the result is a positive number in mm, such as 1 or 0.5.")
+    if request.output_type not in ("input", "float"):
+        raise InputError(f"The output type is input or float, not {request.output_type}.")
+
+
+def _surveyed(volume: Volume, number: int) -> Survey:
+    if volume.is_sheared:
+        raise InputError(
+            f"Scan {number} is sheared, its axes not at right angles; resample it to a straight grid first."
+        )
+    found = survey(volume)
+    if found.flaw:
+        raise InputError(f"Scan {number}: {found.flaw[0].lower()}{found.flaw[1:]}")
+    if found.label_map:
+        raise InputError(f"Scan {number} is a mask or a label map; fuse the images alone.")
+    return found
+
+
+def _levelled(placed: list[Volume]) -> list[Gain]:
+    thickest = max(max(volume.spacing) for volume in placed)
+    grid = fused_grid(placed, LEVELLING_SPACING * thickest, "union")
+    return level([smoothed_samples(volume, grid) for volume in placed], places_of(grid))
+
+
+def _answers(
+    surveys: list[Survey],
+    placed: list[Volume],
+    request: FuseRequest,
+    progress: Callable[[int, int, str], None],
+    cancelled: Callable[[], bool],
+) -> tuple[list[Answer], list[dict], list[str]]:
+    """Return each scan's answer, the parts of the networks that ran, and what they warned of."""
+    answers, parts, warnings = [], [], []
+    for number, (found, volume) in enumerate(zip(surveys, placed), 1):
+        normal = volume.ijk_to_ras[:3, found.slice_axis] / volume.spacing[found.slice_axis]
+        isotropic = max(volume.spacing) < ISOTROPIC_WITHIN * min(volume.spacing)
+        if isotropic:
+            fine = volume
+        elif request.sharpen:
+            wanted = UpscaleRequest(factor=None, isotropic=True, output_type="float", device=request.device)
+            result = upscale(
+                replace(volume, slice_axis=found.slice_axis, slice_thickness=found.thickness),
+                wanted,
+                _of_scan(progress, f"Scan {number} of {len(surveys)}"),
+                cancelled,
+            )
+            fine = result.volume
+            parts += result.report["steps"]
+            warnings += [f"Scan {number}: {words}" for words in result.report["warnings"]]
+        else:
+            fine = resample_to_spacing(volume, (min(volume.spacing),) * 3)
+        answers.append(Answer(fine, normal, found.thickness))
+    return answers, parts, warnings
+
+
+def _of_scan(progress: Callable[[int, int, str], None], which: str) -> Callable[[int, int, str], None]:
+    def tell(done: int, total: int, message: str) -> None:
+        progress(done, total, f"{which}: {message[0].lower()}{message[1:]}")
+
+    return tell
+
+
+def _with_margin(grid: Grid, reach: int) -> tuple[Grid, tuple[int, int, int]]:
+    """Return the grid on which is solved, and where in it the result begins (i, j, k)."""
+    dimensions = ijk(quick_size(size + 2 * (MARGIN + reach)) for size in grid.dimensions)
+    before = ijk((wide - size) // 2 for wide, size in zip(dimensions, grid.dimensions))
+    matrix = grid.ijk_to_ras.copy()
+    matrix[:3, 3] -= matrix[:3, :3] @ np.array(before, dtype=float)
+    return Grid(matrix, dimensions), before
+
+
+def _cut(
+    fused: torch.Tensor, prior: Prior, grid: Grid, before: tuple[int, int, int], first: Survey, request: FuseRequest
+) -> Volume:
+    box = tuple(slice(start, start + size) for start, size in zip(before[::-1], grid.dimensions[::-1]))
+    voxels, cover = fused[box].numpy(), prior.cover[box].numpy()
+    if first.magnitude:
+        voxels = np.maximum(voxels, 0)
+    voxels = np.where(cover > 0, voxels, np.float32(first.seen.voxels.min()))
+    scalar_type = first.volume.voxels.dtype if request.output_type == "input" else np.dtype(np.float32)
+    return Volume(as_scalar_type(voxels, scalar_type), grid.ijk_to_ras, first.modality)
+
+
+def _by(gain: Gain, volume: Volume) -> Volume:
+    return replace(volume, voxels=volume.voxels.astype(np.float32) / gain.of(Grid.of(volume)))
+
+
+def _sampling(found: Survey, volume: Volume) -> Sampling:
+    return Sampling(Grid.of(volume), found.slice_axis, found.thickness, ijk(found.band.acquired_spacing))
+
+
+def _counted(found: Survey, volume: Volume, fine: Grid) -> np.ndarray:
+    """Return 1 for the voxels of a scan that were measured and lie in the fine grid, else 0: ``(k, j, i)`` float32."""
+    to_fine = np.linalg.solve(fine.ijk_to_ras, volume.ijk_to_ras)
+    i, j, k = (np.arange(size, dtype=float) for size in volume.dimensions)
+    counted = np.ones(volume.voxels.shape, bool) if found.absent is None else ~found.absent.mask
+    for row, size in zip(to_fine, fine.dimensions):
+        at = row[2] * k[:, None, None] + row[1] * j[:, None] + row[0] * i + row[3]
+        counted &= (at > 0) & (at < size - 1)
+    return counted.astype(np.float32)

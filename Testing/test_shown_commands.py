@@ -130,6 +130,8 @@ def home(tmp_path, monkeypatch):
     write("t1.nii.gz", (4, 40, 40), (2.5, 2.5, 12.0), (-45, -25, 10))  # it covers the box that the README cuts out
     for name in ("t2_axial.nii.gz", "scans/a/t1.nii.gz", "scans/b/t1.nrrd"):
         write(name)
+    for name in ("tra.nrrd", "cor.nrrd", "sag.nrrd"):
+        write(name, (12, 32, 32))
     for name in ("sharp1.nii.gz", "sharp2.nii.gz", "HELD-OUT/other.nii.gz"):
         write(name, (2, 24, 24), (1.0, 1.0, 1.0))
     write("HELD-OUT/t1_siemens-skyra_child3y.nii.gz", (24, 2, 24), (1.0, 1.0, 1.0))

@@ -22,7 +22,7 @@ from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.models.bundles import find_model
 from SuperResolutionLib.models.precision import PreparedNetwork
-from SuperResolutionLib.upscaling.samples import sample_places
+from SuperResolutionLib.models.precision.samples import sample_places
 
 CPU = torch.device("cpu")
 PRECISIONS = ("bfloat16", "int8")

@@ -79,10 +79,10 @@ class RefineSlicePlane:
 
         from ...models.precision import Choice, fastest_precision
         from ...models.precision.onednn import largest_weight
+        from ...models.precision.samples import sample_places
         from ..consistency import HeldBand
         from ..grain import Grain
         from ..inference import SliceInference
-        from ..samples import sample_places
         from ..shown_slices import ShownSlices, distance_in_pixels
 
         levels = run.survey.acquired if self.from_band else run.survey.stored

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection
 
-from Training.degradation.grain import coloured, seen_share
+from Training.degradation.grain import RandNoised, coloured, seen_share
 from Training.degradation.presets import RandSliceTransform, filtered, frequencies
 
 
@@ -60,7 +59,7 @@ class RandMTFBlurd(RandSliceTransform):
         return filtered(image, lambda rows, columns: self._mtf(self.factor * torch.hypot(rows, columns), self._f50))
 
 
-class RandQuantumNoised(RandSliceTransform):
+class RandQuantumNoised(RandNoised):
     """Quantum noise as filtered back-projection leaves it: Gaussian, with little of it at low frequencies.
 
     Its power spectrum is the ramp times the square of the kernel's MTF (Riederer, Pelc and Chesler 1978, "The noise
@@ -68,11 +67,8 @@ class RandQuantumNoised(RandSliceTransform):
     patient's skin are not modelled, nor is the part that sampling folds back (Kijewski and Judy 1987).
 
     Args:
-        keys: coarse slices or patches ``(C, H, W)``; every channel has noise of its own.
-        sigma: lowest and highest SD, in the image's units.
+        keys, sigma, prob, told: as of ``grain.RandNoised``.
         f50: lowest and highest frequency at which the kernel's MTF (Gaussian) is 0.5, in cycles per coarse voxel.
-        prob: the chance that there is noise.
-        told: the key under which the SD is handed on that a survey of the scan finds; 0 where there is no noise.
     """
 
     def __init__(
@@ -84,14 +80,13 @@ class RandQuantumNoised(RandSliceTransform):
         allow_missing_keys: bool = False,
         told: str = "noise",
     ):
-        super().__init__(keys, prob, allow_missing_keys)
-        self.sigma, self.f50, self.told = sigma, f50, told
+        super().__init__(keys, sigma, prob, allow_missing_keys, told)
+        self.f50 = f50
 
     def randomize(self, data: None = None) -> None:
         """Draw whether there is noise, how much, and of which grain."""
         super().randomize(None)
-        self._sigma, self._f50 = self.R.uniform(*self.sigma), self.R.uniform(*self.f50)
-        self._seen = 0.0
+        self._f50 = self.R.uniform(*self.f50)
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
         frequency = torch.hypot(*frequencies(tuple(image.shape[-2:])))
@@ -99,7 +94,3 @@ class RandQuantumNoised(RandSliceTransform):
         self._seen = self._sigma * seen_share(amplitude)
         white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
         return image + (self._sigma * coloured(white, amplitude)).to(image)
-
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        result = super().__call__(data)
-        return {**result, self.told: torch.tensor(self._seen)}

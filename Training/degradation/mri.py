@@ -8,13 +8,13 @@ slice: a scanner, too, takes the magnitude last. Bias field and contrast are MON
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 import torch
 from monai.config import KeysCollection
 
 from SuperResolutionLib.acquisition.operators import kspace_crop_to, kspace_resized
-from Training.degradation.grain import coloured, low_pass, seen_share
+from Training.degradation.grain import RandNoised, coloured, low_pass, seen_share
 from Training.degradation.presets import RandSliceTransform, frequencies
 
 
@@ -170,7 +170,7 @@ class RandZeroFilld(RandSliceTransform):
         return zero_fill_to(kspace_crop_to(image, size), tuple(image.shape[-2:]))
 
 
-class RandScannerNoised(RandSliceTransform):
+class RandScannerNoised(RandNoised):
     """Rician noise of the grain, and of the unevenness, that a scanner leaves (Gudbjartsson and Patz 1995).
 
     White in half of the cases, else coloured as an interpolated scan has it: k-space is zero beyond a smaller matrix
@@ -178,28 +178,9 @@ class RandScannerNoised(RandSliceTransform):
     SD changes over the image by up to a half, as the coils' sensitivities and parallel imaging have it (Pruessmann et
     al. 1999, "SENSE: sensitivity encoding for fast MRI").
 
-    Args:
-        keys: coarse magnitude patches ``(C, H, W)`` in signal units; every channel has noise of its own.
-        sigma: lowest and highest SD of the noise in each of the two parts of the complex signal.
-        prob: the chance that there is noise.
-        told: the key under which the SD is handed on that a survey of the scan finds; 0 where there is no noise.
+    Args: as of ``grain.RandNoised``; the images are magnitudes in signal units, and ``sigma`` is of the noise in each
+    of the two parts of the complex signal.
     """
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        sigma: tuple[float, float] = (0.0, 0.06),
-        prob: float = 0.1,
-        allow_missing_keys: bool = False,
-        told: str = "noise",
-    ):
-        super().__init__(keys, prob, allow_missing_keys)
-        self.sigma, self.told = sigma, told
-
-    def randomize(self, data: None = None) -> None:
-        """Draw whether there is noise, and how much."""
-        super().randomize(None)
-        self._sigma, self._seen = self.R.uniform(*self.sigma), 0.0
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
         size = tuple(image.shape[-2:])
@@ -229,7 +210,3 @@ class RandScannerNoised(RandSliceTransform):
         rises = self.R.uniform(-0.25, 0.25, size=2)
         down, along = (rise * torch.linspace(-1, 1, side) for rise, side in zip(rises, size))
         return 1 + down[:, None] + along
-
-    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
-        result = super().__call__(data)
-        return {**result, self.told: torch.tensor(self._seen)}

@@ -301,7 +301,7 @@ def test_scanner_noise_is_rician_and_what_is_told_is_about_what_a_survey_finds(s
 
 
 def test_where_there_is_no_noise_none_is_told():
-    for transform in (RandScannerNoised("image", prob=0.0), RandQuantumNoised("image", prob=0.0)):
+    for transform in (RandScannerNoised("image", (0.0, 0.06), prob=0.0), RandQuantumNoised("image", prob=0.0)):
         assert float(transform({"image": torch.ones(1, 8, 8)})["noise"]) == 0
 
 

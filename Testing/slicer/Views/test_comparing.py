@@ -264,13 +264,14 @@ def test_a_preview_is_not_saved_and_closing_it_leaves_scene_and_views_as_they_we
     before = contents(), state(views)
     preview(ready)
     assert ready.ui.previewButton.text == "Close &preview"
+    assert "interpolated on the left" in ready.status
     assert (contents(), state(views)) != before
     slicer.mrmlScene.Commit(str(tmp_path / "scene.mrml"))
     saved = (tmp_path / "scene.mrml").read_text(encoding="utf-8")
     assert "Phantom" in saved and "preview" not in saved and "Interpolated" not in saved
     ready.click("previewButton")
     assert (contents(), state(views)) == before
-    assert ready.ui.previewButton.text == "&Preview slice"
+    assert ready.ui.previewButton.text == "&Preview slice" and "interpolated on the left" not in ready.status
 
 
 @pytest.mark.parametrize("end", ["stop", "leave"])

@@ -91,6 +91,15 @@ def test_a_crash_shows_its_last_lines_and_a_sentence(volume, tmp_path):
     assert not run.leftovers
 
 
+@pytest.mark.parametrize(
+    ("code", "is_named"),
+    [("import os; os._exit(137)", True), ("import os; os.abort()", True), ("raise KeyError('x')", False)],
+)
+def test_a_worker_that_something_outside_ended_may_have_run_out_of_memory(volume, tmp_path, code, is_named):
+    message = Run(tmp_path, *python(code)).finish(volume).message
+    assert ("run out of memory" in message and "region" in message) is is_named
+
+
 def test_our_own_fault_shows_the_message_and_the_traceback(volume, tmp_path):
     code = (
         """import json; print(json.dumps({"event": "error", "kind": "fault", "message": "KeyError: 'x'"})); {}['x']"""

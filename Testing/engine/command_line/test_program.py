@@ -330,9 +330,9 @@ def test_the_process_itself_ends_with_2_too(run, upscale_badly, name):
 
 
 def test_a_fault_of_our_own_ends_with_1_and_leaves_no_file(repository, brain, tmp_path):
-    code = "import sys; sys.argv[0] = 'x'\nimport SuperResolutionLib.upscaling.file_to_file as u\n"
+    code = "import sys; sys.argv[0] = 'x'\nimport SuperResolutionLib.upscaling.upscale as u\n"
     code += "import SuperResolutionLib.command_line.program as c\ndef fail(*a, **o): raise ZeroDivisionError('ours')\n"
-    code += "u.upscale = fail\nsys.exit(c.main())"
+    code += "u.plan = fail\nsys.exit(c.main())"
     arguments = ("upscale", str(brain), str(tmp_path / "out.nrrd"), "--progress", "json")
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     end = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)

@@ -30,20 +30,22 @@ class SubprocessWorker:
             stderr=subprocess.PIPE,
             env=environment,
         )
-        pipes = [(self.process.stdout, onOutput), (self.process.stderr, onErrorOutput)]
+        # Of its own, so that what comes after a kill reaches nobody.
+        events = self.events
+        pipes = [(self.process.stdout, onOutput, events), (self.process.stderr, onErrorOutput, events)]
         readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
         for reader in readers:
             reader.start()
-        threading.Thread(target=self._wait, args=(readers, onFinished), daemon=True).start()
+        threading.Thread(target=self._wait, args=(readers, onFinished, events), daemon=True).start()
 
-    def _read(self, pipe, callback):
+    def _read(self, pipe, callback, events):
         while data := pipe.read1(7):  # few bytes, so that letters and lines are cut
-            self.events.put((callback, data))
+            events.put((callback, data))
 
-    def _wait(self, readers, on_finished):
+    def _wait(self, readers, on_finished, events):
         for reader in readers:
             reader.join()
-        self.events.put((on_finished, self.process.wait()))
+        events.put((on_finished, self.process.wait()))
 
     def write(self, data):
         # What a command line was before, a request is to a worker that stays.

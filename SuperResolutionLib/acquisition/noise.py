@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK = 8
+STANDARD_KERNEL_F50 = 0.4
+"""Where the MTF of a CT's standard kernel is 0.5, in cycles per pixel."""
 
 
 def noise_level(slices: np.ndarray, left_out: np.ndarray | None = None) -> float:
@@ -62,3 +65,34 @@ def add_rician_noise(
         torch.randn(magnitude.shape, generator=generator, dtype=magnitude.dtype) * sigma for _ in range(2)
     )
     return torch.hypot(magnitude + real, imaginary)
+
+
+def add_quantum_noise(
+    slices: torch.Tensor, sigma: float, generator: torch.Generator | None = None, f50: float = STANDARD_KERNEL_F50
+) -> torch.Tensor:
+    """Return slices ``(..., H, W)`` of a CT plus noise of SD ``sigma``, in their units, with the grain of a kernel.
+
+    Args:
+        f50: where the kernel's MTF, a Gaussian, is 0.5, in cycles per pixel.
+    """
+    import torch
+
+    down, along = (torch.fft.fftfreq(side, dtype=torch.float64) for side in slices.shape[-2:])
+    amplitude = quantum_noise_amplitude(torch.hypot(down[:, None], along[None]), f50)
+    white = torch.fft.fft2(torch.randn(slices.shape, generator=generator, dtype=torch.float64))
+    grain = torch.fft.ifft2(white * (amplitude / amplitude.square().mean().sqrt())).real
+    return slices + (sigma * grain).to(slices)
+
+
+def quantum_noise_amplitude(frequency: torch.Tensor, f50: float) -> torch.Tensor:
+    """Return the amplitude of quantum noise, as filtered back-projection leaves it, at a frequency.
+
+    Its square, the power spectrum, is the ramp times the square of the kernel's MTF (Riederer, Pelc and Chesler 1978,
+    "The noise power spectrum in computed X-ray tomography").
+
+    Args:
+        frequency: cycles per pixel. f50: where the MTF, a Gaussian, is 0.5, in the same unit.
+    """
+    import torch
+
+    return frequency.sqrt() * torch.exp(-math.log(2) * (frequency / f50) ** 2)

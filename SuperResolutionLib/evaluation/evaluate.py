@@ -66,8 +66,9 @@ def evaluate(
         paths: image files or DICOM folders whose slices are truly sharp.
         factor: how many times coarser, along both axes of the slices.
         degradations: of ``DEGRADATIONS``: "area", "bicubic", "kspace"; "kspace-noise" and "kspace-noise5", which are
-            "kspace" plus Rician noise of 2 % and 5 % of the robust range; and "kspace-soft", which is "kspace" of a
-            scan softer than its grid, and is scored against that soft scan (``truth_for``).
+            "kspace" plus noise of 2 % and 5 % of the robust range, Rician or, where voxels are negative as in a CT,
+            of a CT kernel's grain; and "kspace-soft", which is "kspace" of a scan softer than its grid, and is
+            scored against that soft scan (``truth_for``).
         ours: the method under test, ``ours(coarse volume, factors i, j, k) -> fine volume``; it is not told the
             degradation. None scores the interpolations alone.
         plane: the axes of the slices, such as "ik", or one such entry per file name; default, and for files without

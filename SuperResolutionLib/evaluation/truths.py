@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
-from ..acquisition.noise import add_rician_noise
+from ..acquisition.noise import add_quantum_noise, add_rician_noise
 from ..acquisition.operators import OPERATORS
 from ..acquisition.slice_profile import FWHM_OF_UNIT_GAUSSIAN
 from ..acquisition.survey import slice_axis
@@ -136,8 +136,10 @@ def degrade(truth: Truth, degradation: str, seed: int = 0) -> Volume:
     slices = torch.from_numpy(truth.slices_of(truth.stack).astype(np.float32) - np.float32(truth.zero))[:, None]
     coarse = operator_of(degradation)(slices, truth.factor)
     if degradation in NOISES:
+        # No signal is no lowest value in a CT: its noise is Gaussian, and has a grain.
+        add_noise = add_quantum_noise if truth.zero < 0 else add_rician_noise
         generator = torch.Generator().manual_seed(seed)
-        coarse = add_rician_noise(coarse, NOISES[degradation] * truth.scale.span, generator)
+        coarse = add_noise(coarse, NOISES[degradation] * truth.scale.span, generator)
     stored = truth.stored(coarse[:, 0].numpy() + truth.zero)
     matrix = refined_matrix(truth.stack.ijk_to_ras, ijk(1 / factor for factor in truth.factors))
     return Volume(np.moveaxis(stored, 0, 2 - truth.across), matrix, truth.stack.modality)

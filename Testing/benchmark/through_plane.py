@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from SuperResolutionLib.acquisition.noise import add_rician_noise
+from SuperResolutionLib.acquisition.noise import STANDARD_KERNEL_F50, add_rician_noise
 from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile_weights
 from SuperResolutionLib.evaluation.metrics import (
     foreground,
@@ -37,8 +37,6 @@ from Training.degradation.ct import RandQuantumNoised
 
 ACQUISITIONS = {"3 px": (3, 1.0), "4 px": (4, 1.0), "5 px, 4 thick": (5, 0.8), "6 px": (6, 1.0)}
 """Distance of the slices in voxels, and their thickness as a share of it."""
-CT_F50 = 0.4
-"""Where the MTF of a standard kernel is 0.5, in cycles per pixel."""
 
 
 def thick_volume(
@@ -58,7 +56,7 @@ def thick_volume(
     if noise:
         sigma = noise * IntensityScale.of(volume.voxels).span
         if volume.voxels.min() < 0:
-            quantum = RandQuantumNoised("slice", sigma=(sigma, sigma), f50=(CT_F50, CT_F50), prob=1.0)
+            quantum = RandQuantumNoised("slice", sigma=(sigma, sigma), f50=(STANDARD_KERNEL_F50,) * 2, prob=1.0)
             quantum.set_random_state(0)
             slices = np.stack([quantum({"slice": torch.from_numpy(part)[None]})["slice"][0].numpy() for part in slices])
         else:

@@ -7,6 +7,7 @@ import math
 import torch
 from monai.config import KeysCollection
 
+from SuperResolutionLib.acquisition.noise import quantum_noise_amplitude
 from Training.degradation.grain import RandNoised, coloured, seen_share
 from Training.degradation.presets import RandSliceTransform, filtered, frequencies
 
@@ -90,7 +91,7 @@ class RandQuantumNoised(RandNoised):
 
     def transformed(self, image: torch.Tensor) -> torch.Tensor:
         frequency = torch.hypot(*frequencies(tuple(image.shape[-2:])))
-        amplitude = frequency.sqrt() * gaussian_mtf(frequency, self._f50)
+        amplitude = quantum_noise_amplitude(frequency, self._f50)
         self._seen = self._sigma * seen_share(amplitude)
         white = torch.from_numpy(self.R.standard_normal(tuple(image.shape)))
         return image + (self._sigma * coloured(white, amplitude)).to(image)

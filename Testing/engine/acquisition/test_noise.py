@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from SuperResolutionLib.acquisition.noise import add_rician_noise, noise_level
+from SuperResolutionLib.acquisition.noise import add_quantum_noise, add_rician_noise, noise_level
 
 
 def slices_of(volume):
@@ -30,6 +30,17 @@ def test_noise_is_drawn_from_the_generator_and_may_differ_from_image_to_image():
     assert torch.equal(noisy, again)
     assert torch.equal(noisy[0], image[0])
     assert float(noisy[1].std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_quantum_noise_keeps_the_mean_and_has_the_spectrum_of_a_ramp_and_the_kernels_mtf():
+    generator = torch.Generator().manual_seed(2)
+    noise = add_quantum_noise(torch.full((64, 1, 64, 64), -1000.0, dtype=torch.float64), 20.0, generator, f50=0.3)
+    assert float(noise.mean()) == pytest.approx(-1000, abs=1e-6)
+    assert float(noise.std()) == pytest.approx(20, rel=0.02)
+    power = torch.fft.fft2(noise + 1000).abs().square().mean(dim=(0, 1))[0, 1:32]
+    frequency = torch.arange(1, 32) / 64
+    expected = frequency * 0.25 ** ((frequency / 0.3) ** 2)
+    np.testing.assert_allclose(power / power.sum(), expected / expected.sum(), atol=0.015)
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.02, 0.05])

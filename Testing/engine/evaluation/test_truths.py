@@ -100,6 +100,16 @@ def test_the_noise_is_rician_of_two_percent_of_the_range_and_repeats_with_its_se
     assert (coarse != degrade(truth, "kspace-noise", seed=4).voxels).any()
 
 
+def test_where_voxels_are_negative_the_noise_is_gaussian_so_that_air_keeps_its_mean():
+    voxels = np.full((6, 80, 80), -1000, np.int16)
+    voxels[:, 30:50, 30:50] = 1000
+    truth = choose_slices(Volume(voxels, np.diag([1.0, 1, 3, 1])), 4, most=6)
+    corner = degrade(truth, "kspace-noise", seed=3).voxels[:, :4, :4].astype(float)
+    assert corner.min() < -1000
+    assert corner.mean() == pytest.approx(-1000, abs=20)
+    assert corner.std() == pytest.approx(NOISES["kspace-noise"] * truth.scale.span, rel=0.3)
+
+
 def test_the_slices_between_those_that_are_scored_are_degraded_as_well_where_they_lie(make_phantom):
     voxels = make_phantom((30, 40, 40)).voxels
     truth = choose_slices(Volume(voxels, np.diag([1.0, 1, 2, 1])), 4, None, 6)

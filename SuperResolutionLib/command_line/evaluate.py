@@ -45,10 +45,10 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     """Evaluate, print the table and return the exit code."""
     from ..evaluation.evaluate import evaluate
     from ..evaluation.examples_figure import evaluation_figure
+    from ..evaluation.scored_slices import upscale_every
     from ..evaluation.table import format_table
     from ..evaluation.truths import DEGRADATIONS
     from ..files.whole_outputs import check_apart, check_output_folder, write_text
-    from ..upscaling.upscale import upscale
 
     planes = dict(options.plane or ())
     if options.out:
@@ -60,8 +60,8 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
             check_apart(path, [folder / name for name in ("table.md", "records.json", "figure.png")])
         folder.mkdir(exist_ok=True)
 
-    def ours(volume: Volume, factors: tuple[int, int, int]) -> Volume:
-        return upscale(volume, request(options, factor=factors), cancelled=stop).volume
+    def ours(stack: Volume, factors: tuple[int, int, int], step: int) -> Volume:
+        return upscale_every(stack, step, request(options, factor=factors), stop)
 
     evaluation = evaluate(
         options.inputs,

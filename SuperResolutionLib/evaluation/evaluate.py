@@ -69,11 +69,11 @@ def evaluate(
             "kspace" plus noise of 2 % and 5 % of the robust range, Rician or, where voxels are negative as in a CT,
             of a CT kernel's grain; and "kspace-soft", which is "kspace" of a scan softer than its grid, and is
             scored against that soft scan (``truth_for``).
-        ours: the method under test, ``ours(coarse volume, factors i, j, k) -> fine volume``; it is not told the
-            degradation. None scores the interpolations alone.
+        ours: the method under test, ``ours(coarse stack, factors i, j, k, step) -> fine volume`` of every
+            ``step``-th slice of the stack; it is not told the degradation. None scores the interpolations alone.
         plane: the axes of the slices, such as "ik", or one such entry per file name; default, and for files without
             an entry: across the coarsest spacing (``slice_axis``).
-        most_slices: slices scored of a scan, evenly spaced over those with content. ``ours`` gets those between, too.
+        most_slices: slices scored of a scan, evenly spaced over those with content. ``ours`` sees those between, too.
         seed: of the noise.
         progress: called as ``progress(done, total, message)`` before each method and at the end.
 

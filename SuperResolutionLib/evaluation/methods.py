@@ -24,7 +24,7 @@ METHOD_LABELS = {
     "ours": "SuperResolution",
 }
 GAUSSIANS = (0.25, 0.35, 0.45, 0.55, 0.7, 0.85, 1.0, 1.3)
-Upscaler = Callable[[Volume, tuple[int, int, int]], Volume]
+Upscaler = Callable[[Volume, tuple[int, int, int], int], Volume]
 
 
 def upscaled(
@@ -49,7 +49,7 @@ def upscaled(
     elif method == "gaussian":
         result = _best_gaussian(truth, coarse, mask)
     elif ours is not None:
-        result = truth.chosen(ours(stack, truth.factors))
+        result = ours(stack, truth.factors, truth.step)
     else:
         raise ValueError(f"the method {method} was not given")
     matrix = truth.volume.ijk_to_ras

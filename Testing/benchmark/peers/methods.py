@@ -8,10 +8,10 @@ from typing import Any, Callable
 import numpy as np
 
 from SuperResolutionLib.evaluation.methods import METHOD_LABELS, upscaled
+from SuperResolutionLib.evaluation.scored_slices import upscale_every
 from SuperResolutionLib.evaluation.truths import Truth
-from SuperResolutionLib.geometry.ijk import with_along
 from SuperResolutionLib.geometry.volume import Volume
-from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
+from SuperResolutionLib.upscaling.request import UpscaleRequest
 
 from .installing import ESRGAN_MEDIUM, ESRGAN_THICK, real_esrgan_files, upscalerjs_folder
 from .real_esrgan import RealESRGAN
@@ -72,11 +72,7 @@ def _ours(**choices: Any) -> Method:
     """Return the whole program with its defaults but for ``choices``; it computes the scored slices, sees the stack."""
 
     def method(truth: Truth, stack: Volume, degradation: str) -> np.ndarray:
-        slices = []
-        for index in range(0, stack.dimensions[truth.across], truth.step):
-            corners = with_along((0, 0, 0), truth.across, index), with_along(stack.dimensions, truth.across, index + 1)
-            fine = upscale(stack, UpscaleRequest(factor=truth.factors, box=corners, device="cpu", **choices)).volume
-            slices.append(truth.slices_of(fine)[0])
-        return np.stack(slices)
+        request = UpscaleRequest(factor=truth.factors, device="cpu", **choices)
+        return truth.slices_of(upscale_every(stack, truth.step, request))
 
     return method

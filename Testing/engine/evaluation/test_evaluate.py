@@ -16,11 +16,11 @@ from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 
 
-def bspline(volume, factors):
+def bspline(volume, factors, step):
     return interpolate(volume, factors, "bspline")
 
 
-def nearest(volume, factors):
+def nearest(volume, factors, step):
     return interpolate(volume, factors, "nearest")
 
 
@@ -70,8 +70,8 @@ def test_the_method_under_test_sees_the_stored_volume_and_its_factors_and_nothin
         return nearest(*arguments)
 
     evaluate([scan], 4, ["area", "kspace"], spy, plane="ij")
-    (coarse, factors), _ = seen
-    assert factors == (4, 4, 1)
+    (coarse, factors, step), _ = seen
+    assert (factors, step) == ((4, 4, 1), 1)
     assert coarse.voxels.dtype == np.int16
     assert coarse.dimensions == (16, 20, 4)
     np.testing.assert_allclose(coarse.ras_bounds(), read_volume(scan).cropped((0, 0, 0), (64, 80, 4)).ras_bounds())
@@ -93,7 +93,7 @@ def test_a_method_that_is_worse_than_bspline_is_counted(scan):
 
 def test_a_perfect_method_is_right_up_to_the_highest_frequency(scan):
     truth = choose_slices(read_volume(scan), 4)
-    records = evaluate([scan], 4, ["kspace"], lambda volume, factors: truth.volume).records
+    records = evaluate([scan], 4, ["kspace"], lambda *arguments: truth.volume).records
     perfect = next(record for record in records if record["method"] == "ours")
     assert perfect["psnr"] == np.inf
     assert perfect["ssim"] == pytest.approx(1, abs=1e-5)
@@ -101,8 +101,8 @@ def test_a_perfect_method_is_right_up_to_the_highest_frequency(scan):
 
 
 def test_results_are_scored_as_a_file_would_store_them(scan):
-    def offset(volume, factors):
-        fine = nearest(volume, factors)
+    def offset(*arguments):
+        fine = nearest(*arguments)
         return Volume(np.where(fine.voxels == 0, -900, fine.voxels + 0.3).astype(np.float32), fine.ijk_to_ras)
 
     scores = [evaluate([scan], 2, ["area"], ours).records[-1]["psnr"] for ours in (nearest, offset)]
@@ -113,15 +113,16 @@ def test_negative_intensities_of_a_ct_are_kept(tmp_path, make_phantom):
     phantom = make_phantom((2, 48, 48), np.int16, None, 0, -1000)
     write_volume(phantom, tmp_path / "ct.nrrd")
     seen = []
-    evaluation = evaluate([tmp_path / "ct.nrrd"], 2, ["area", "kspace"], lambda v, f: seen.append(v) or bspline(v, f))
+    ours = lambda stack, *more: seen.append(stack) or bspline(stack, *more)  # noqa: E731
+    evaluation = evaluate([tmp_path / "ct.nrrd"], 2, ["area", "kspace"], ours)
     assert min(coarse.voxels.min() for coarse in seen) < -900
     assert gains(evaluation, "ours") == {"area": 0, "kspace": 0}
     assert all(record["psnr"] > 15 for record in evaluation.records)
 
 
 def test_a_method_that_returns_another_grid_is_a_fault(scan):
-    def shifted(volume, factors):
-        fine = nearest(volume, factors)
+    def shifted(*arguments):
+        fine = nearest(*arguments)
         matrix = fine.ijk_to_ras.copy()
         matrix[0, 3] += 0.5
         return Volume(fine.voxels, matrix)

@@ -9,7 +9,7 @@ from SuperResolutionLib.geometry.interpolation import interpolate
 
 
 def test_the_table_has_a_row_per_method_and_a_gain_per_volume_in_both_styles(scan):
-    records = evaluate([scan], 2, ["area", "kspace"], interpolate).records
+    records = evaluate([scan], 2, ["area", "kspace"], lambda stack, factors, step: interpolate(stack, factors)).records
     text, page = format_table(records), format_table(records, "markdown")
     assert "x2, area: mean of 1 volume\n" in text
     for label in METHOD_LABELS.values():

@@ -22,7 +22,7 @@ import torch
 from monai.utils import MAX_SEED
 from torch.utils.data import Dataset
 
-from SuperResolutionLib.acquisition.noise import add_rician_noise, noise_level
+from SuperResolutionLib.acquisition.noise import add_quantum_noise, add_rician_noise, noise_level
 from SuperResolutionLib.acquisition.operators import OPERATORS, kspace_crop_to
 from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale
@@ -226,9 +226,10 @@ class ValidationSlices:
     """Fixed pairs of whole slices: the engine's acquisition operators without and with noise, the same every time.
 
     Iterating yields, for every plane of the data list's section and every degradation ("area", "bicubic", "kspace",
-    "kspace + 2 % noise" and "kspace + 5 % noise"; Rician, SD in shares of the robust range), a dictionary of "name",
-    the degradation, "image", ``(N, C, h, w)``, and "label", ``(N, 1, factor * h, factor * w)``: float32 tensors in the
-    networks' units. As in the evaluation, an image has no negative signal where its truth has none.
+    "kspace + 2 % noise" and "kspace + 5 % noise"; Rician, or where signal is negative quantum noise, SD in shares of
+    the robust range), a dictionary of "name", the degradation, "image", ``(N, C, h, w)``, and "label",
+    ``(N, 1, factor * h, factor * w)``: float32 tensors in the networks' units. As in the evaluation, an image has no
+    negative signal where its truth has none.
 
     Args:
         data: folder of the volumes. datalist: what to take from it.
@@ -266,7 +267,8 @@ class ValidationSlices:
                 yield {"name": name, "image": self._shown(coarse + offset, apart), "label": fine[:, :1] + offset}
             coarse = OPERATORS["kspace"](fine, self.factor)
             for percent in (2, 5):
-                noisy = add_rician_noise(coarse, percent / 100, torch.Generator().manual_seed(percent))
+                add_noise = add_rician_noise if is_magnitude else add_quantum_noise
+                noisy = add_noise(coarse, percent / 100, torch.Generator().manual_seed(percent))
                 image = self._shown(noisy + offset, apart)
                 yield {"name": f"kspace + {percent} % noise", "image": image, "label": fine[:, :1] + offset}
 

@@ -260,6 +260,18 @@ def test_validation_degrades_by_the_operators_that_the_evaluation_uses_in_the_ne
         assert float((noisy - clean)[bright].std()) == pytest.approx(percent / 100, rel=0.1)
 
 
+@pytest.mark.parametrize(("no_signal", "lift"), [(0, 0.05 * (np.pi / 2) ** 0.5), (100, 0.0)])
+def test_validation_noise_lifts_the_air_of_a_magnitude_alone(tmp_path, no_signal, lift):
+    voxels = np.zeros((1, 96, 96), np.int16)
+    voxels[:, 32:64, 32:64] = 1000
+    write_volume(Volume(voxels, np.eye(4)), tmp_path / "square.nii.gz")
+    entries = [{"image": "square.nii.gz", "group": "T1", "slice_axes": "k", "every": 1, "no_signal": no_signal}]
+    slices = ValidationSlices(tmp_path, write_list(tmp_path, entries), 2, slices=1)
+    images = {batch["name"]: batch["image"][..., :12] for batch in slices}
+    added = images["kspace + 5 % noise"] - images["kspace"]
+    assert float(added.mean()) == pytest.approx(lift, abs=0.01)
+
+
 @pytest.mark.parametrize("no_signal", [0, 100])
 def test_validation_images_are_negative_only_where_the_truth_can_be(tmp_path, no_signal):
     voxels = np.zeros((1, 48, 48), np.int16)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
-from ..errors import InputError
 from ..fusion.request import EXTENTS, MOTIONS
 from .exit_codes import DONE
 from .progress import PROGRESS, NoProgress
@@ -62,16 +60,10 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     """Fuse the scans and return the exit code."""
     from ..fusion.files_to_file import fuse_files
     from ..fusion.request import FuseRequest
-    from ..fusion.sources import Source, sources_in_study
+    from ..fusion.sources import sources_of
 
-    if len(options.inputs) == 1 and Path(options.inputs[0]).is_dir():
-        sources = sources_in_study(options.inputs[0], options.series)
-    elif options.series:
-        raise InputError("Series are chosen of one study folder; give that folder alone, or leave out --series.")
-    else:
-        sources = [Source(Path(name)) for name in options.inputs]
     report = fuse_files(
-        sources,
+        sources_of(options.inputs, options.series),
         options.output,
         FuseRequest(
             spacing=options.spacing,

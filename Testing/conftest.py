@@ -76,10 +76,10 @@ def write_stack():
             data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"{uid}.{n + 1}"
             data.SeriesInstanceUID, data.SeriesNumber, data.InstanceNumber = uid, number, n + 1
             data.ImageType = ["ORIGINAL", "PRIMARY", "M"]
-            data.ImagePositionPatient = [f"{value:.9g}" for value in lps[:3, 3] + n * spacing[2] * k]
-            data.ImageOrientationPatient = [f"{value:.9g}" for value in (*i, *j)]
-            data.PixelSpacing = [f"{value:.9g}" for value in (spacing[1], spacing[0])]
-            data.SliceThickness = f"{volume.slice_thickness or spacing[2]:.9g}"
+            data.ImagePositionPatient = [round(float(value), 8) for value in lps[:3, 3] + n * spacing[2] * k]
+            data.ImageOrientationPatient = [round(float(value), 8) for value in (*i, *j)]
+            data.PixelSpacing = [round(float(value), 8) for value in (spacing[1], spacing[0])]
+            data.SliceThickness = round(float(volume.slice_thickness or spacing[2]), 8)
             data.Rows, data.Columns = image.shape
             data.PixelData = image.astype("<i2").tobytes()
             for keyword, value in attributes.items():

@@ -81,10 +81,10 @@ def series_of_study(folder: os.PathLike | str) -> list[Series]:
         InputError: pydicom is not there.
     """
     found: dict[tuple[Path, str], list[Header]] = {}
-    for place in folders_below(Path(folder)):
-        for header in headers_in(place.path) if place.names else ():
+    for below in folders_below(Path(folder)):
+        for header in headers_in(below.path) if below.names else ():
             if header.series is not None:
-                found.setdefault((place.path, header.series), []).append(header)
+                found.setdefault((below.path, header.series), []).append(header)
     series = []
     for (place, uid), headers in found.items():
         number, description = (

@@ -209,7 +209,8 @@ class _DerivedImages:
         for keyword in (*MAY_BE_EMPTY, *MAY_BE_EMPTY_OF_MODALITY[modality]):
             if keyword not in data:
                 setattr(data, keyword, None)
-        if "ImageLaterality" not in data and "Laterality" not in data:
+        # A source that names a part of the body has said which side, or means one that has none.
+        if not any(keyword in data for keyword in ("ImageLaterality", "Laterality", "BodyPartExamined")):
             data.Laterality = None
         if modality == "MR":
             # Type 1; "research mode" and "none" are the standard's words for what is not known.

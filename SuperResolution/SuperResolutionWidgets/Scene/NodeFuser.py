@@ -4,9 +4,6 @@ from .NodeUpscaler import importEngine
 from .ResultPlacement import ResultPlacement
 from .VolumeNodes import volumesFromNodes
 
-FUSED = "fused"
-"""What the name of a fused result ends with."""
-
 
 def runFusion(volumes, options: dict, progress, cancelled):
     """Run the engine on several Volumes; ``options`` are the fields of ``FuseRequest``.
@@ -35,5 +32,5 @@ class NodeFuser:
         quiet = progress or (lambda done, total, message: None)
         result = self._engine(volumes, options, quiet, cancelled or (lambda: False))
         first, *others = nodes
-        name = self._placement.nameWith(first, FUSED)
+        name = self._placement.nameWith(first, "fused")
         return self._placement.place(result.volume, result.report, first, name, outputNode, show, others=others)

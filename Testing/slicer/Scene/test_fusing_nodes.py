@@ -15,24 +15,6 @@ from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement  # noqa
 from SuperResolutionLib.errors import Cancelled, InputError  # noqa: E402
 from SuperResolutionLib.geometry.volume import Volume  # noqa: E402
 
-ORDERS = {"tra": (0, 1, 2), "cor": (0, 2, 1), "sag": (1, 2, 0)}
-
-
-@pytest.fixture
-def scans(scene):
-    """Three volume nodes, planes of one ball of 24 mm, slices of 4 mm."""
-    nodes = []
-    for name, order in ORDERS.items():
-        matrix = np.zeros((4, 4))
-        matrix[3, 3] = 1
-        for axis, (world, step) in enumerate(zip(order, (1, 1, 4))):
-            matrix[world, axis], matrix[world, 3] = step, step / 2
-        places = np.stack(np.indices((6, 24, 24))[::-1], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
-        ball = 1 / (1 + np.exp(np.linalg.norm(places - 12, axis=-1) - 8))
-        voxels = (100 + 600 * ball * (1 + 0.3 * np.sin(places).sum(axis=-1))).astype(np.int16)
-        nodes.append(slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name=f"T2 {name}"))
-    return nodes
-
 
 class Mean:
     """An engine that puts nothing together; ``asked`` is what it was last given."""
@@ -65,8 +47,8 @@ def fuse(mean):
     return NodeFuser(mean).fuse
 
 
-def test_the_result_is_named_after_the_reference_and_lies_in_its_study_with_its_units_and_window(scans, scene, fuse):
-    tra, cor, sag = scans
+def test_the_result_is_named_after_the_reference_and_lies_in_its_study_with_its_units_and_window(planes, scene, fuse):
+    tra, cor, sag = planes
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "Study")
     hierarchy.CreateItem(study, tra)
@@ -75,28 +57,28 @@ def test_the_result_is_named_after_the_reference_and_lies_in_its_study_with_its_
     tra.SetVoxelValueUnits(unit)
     tra.GetDisplayNode().SetAutoWindowLevel(False)
     tra.GetDisplayNode().SetWindowLevel(321, 123)
-    before = [slicer.util.arrayFromVolume(node).copy() for node in scans]
-    node = fuse(scans)
+    before = [slicer.util.arrayFromVolume(node).copy() for node in planes]
+    node = fuse(planes)
     assert node.GetName() == "T2 tra SR fused"
     assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
     assert node.GetVoxelValueUnits().GetCodeValue() == "um2/s"
     assert (node.GetDisplayNode().GetWindow(), node.GetDisplayNode().GetLevel()) == (321, 123)
     assert json.loads(node.GetAttribute("SuperResolution.Report"))["steps"][0]["kind"] == "fusion"
-    for scan, voxels in zip(scans, before):
+    for scan, voxels in zip(planes, before):
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(scan), voxels)
 
 
-def test_the_result_can_be_compared_with_each_scan_that_is_still_there(scans, scene, fuse):
-    node = fuse(scans)
+def test_the_result_can_be_compared_with_each_scan_that_is_still_there(planes, scene, fuse):
+    node = fuse(planes)
     labels = [(found.label, found.node) for found in ResultPlacement().comparables(node)]
-    assert labels == [(scan.GetName(), scan) for scan in scans]
-    assert ResultPlacement().resultOf(scans[0]) is node and ResultPlacement().resultOf(scans[1]) is None
-    scene.RemoveNode(scans[1])
+    assert labels == [(scan.GetName(), scan) for scan in planes]
+    assert ResultPlacement().resultOf(planes[0]) is node and ResultPlacement().resultOf(planes[1]) is None
+    scene.RemoveNode(planes[1])
     assert [found.label for found in ResultPlacement().comparables(node)] == ["T2 tra", "T2 sag"]
 
 
-def test_the_engine_gets_the_scans_where_the_scene_shows_them_below_the_references_transform(scans, scene, fuse, mean):
-    tra, cor, sag = scans
+def test_the_engine_gets_the_scans_where_the_scene_shows_them_below_the_references_transform(planes, scene, fuse, mean):
+    tra, cor, sag = planes
     shift = np.eye(4)
     shift[:3, 3] = [5, 0, 0]
     turn = np.array([[0, -1.0, 0, 3], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -104,8 +86,8 @@ def test_the_engine_gets_the_scans_where_the_scene_shows_them_below_the_referenc
         transform = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
         node.SetAndObserveTransformNodeID(transform.GetID())
-    matrices = [slicer.util.arrayFromVTKMatrix(_matrix(node)) for node in scans]
-    node = fuse(scans)
+    matrices = [slicer.util.arrayFromVTKMatrix(_matrix(node)) for node in planes]
+    node = fuse(planes)
     given = [volume.ijk_to_ras for volume in mean.volumes]
     np.testing.assert_allclose(given[0], matrices[0], atol=1e-12)
     np.testing.assert_allclose(shift @ given[1], turn @ matrices[1], atol=1e-12)
@@ -121,43 +103,43 @@ def _matrix(node):
     return matrix
 
 
-def test_transforms_that_bend_are_refused_unless_all_lie_below_the_same(scans, scene, fuse):
+def test_transforms_that_bend_are_refused_unless_all_lie_below_the_same(planes, scene, fuse):
     warp = scene.AddNewNodeByClass("vtkMRMLGridTransformNode")
-    for node in scans[1:]:
+    for node in planes[1:]:
         node.SetAndObserveTransformNodeID(warp.GetID())
     with pytest.raises(InputError, match="not both linear; harden them"):
-        fuse(scans)
-    scans[0].SetAndObserveTransformNodeID(warp.GetID())
-    assert fuse(scans).GetParentTransformNode() is warp
+        fuse(planes)
+    planes[0].SetAndObserveTransformNodeID(warp.GetID())
+    assert fuse(planes).GetParentTransformNode() is warp
 
 
-def test_options_and_progress_are_passed_on(scans, fuse, mean):
+def test_options_and_progress_are_passed_on(planes, fuse, mean):
     steps = []
-    fuse(scans, progress=lambda *step: steps.append(step), spacing=2.0, motion="none", device="cpu")
+    fuse(planes, progress=lambda *step: steps.append(step), spacing=2.0, motion="none", device="cpu")
     assert mean.options == {"spacing": 2.0, "motion": "none", "device": "cpu"}
     assert steps[-1] == (3, 4, "Putting the scans together")
 
 
 @pytest.mark.parametrize("failure", [Cancelled, InputError("no"), RuntimeError("out of memory")], ids=repr)
-def test_a_run_that_fails_or_is_cancelled_leaves_the_scene_as_it_was(scans, contents, failure):
+def test_a_run_that_fails_or_is_cancelled_leaves_the_scene_as_it_was(planes, contents, failure):
     def engine(volumes, options, progress, cancelled):
         raise failure
 
     before = contents()
     with pytest.raises((Cancelled, InputError, RuntimeError)):
-        NodeFuser(engine).fuse(scans)
+        NodeFuser(engine).fuse(planes)
     assert contents() == before
 
 
-def test_cancelled_is_polled(scans, fuse, contents):
+def test_cancelled_is_polled(planes, fuse, contents):
     before = contents()
     with pytest.raises(Cancelled):
-        fuse(scans, cancelled=lambda: True)
+        fuse(planes, cancelled=lambda: True)
     assert contents() == before
 
 
-def test_what_cannot_be_fused_is_refused_in_one_sentence(scans, scene, fuse):
-    tra, cor, _ = scans
+def test_what_cannot_be_fused_is_refused_in_one_sentence(planes, scene, fuse):
+    tra, cor, _ = planes
     empty = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
     for nodes, reason in (
         ([], "two scans or more"),
@@ -173,20 +155,20 @@ def test_what_cannot_be_fused_is_refused_in_one_sentence(scans, scene, fuse):
             fuse([tra, cor], outputNode=output)
 
 
-def test_missing_packages_are_named_in_one_sentence(scans, monkeypatch):
+def test_missing_packages_are_named_in_one_sentence(planes, monkeypatch):
     monkeypatch.setitem(sys.modules, "SuperResolutionLib.fusion.fuse", None)
     with pytest.raises(InputError, match="install"):
-        NodeFuser().fuse(scans)
+        NodeFuser().fuse(planes)
 
 
-def test_the_real_engine_fuses_nodes(scans):
-    node = NodeFuser().fuse(scans, motion="none", sharpen=False, force=True)
+def test_the_real_engine_fuses_nodes(planes):
+    node = NodeFuser().fuse(planes, motion="none", sharpen=False, force=True)
     assert node.GetImageData().GetDimensions() == (24, 24, 24)
     bounds, wanted = np.zeros(6), np.zeros(6)
     node.GetRASBounds(bounds)
-    scans[0].GetRASBounds(wanted)
+    planes[0].GetRASBounds(wanted)
     np.testing.assert_allclose(bounds, wanted, atol=1e-6)
     fused = slicer.util.arrayFromVolume(node).astype(float)
     assert slicer.util.arrayFromVolume(node).dtype == np.int16
-    thick = slicer.util.arrayFromVolume(scans[0]).ravel()
+    thick = slicer.util.arrayFromVolume(planes[0]).ravel()
     assert np.corrcoef(fused.reshape(6, 4, 24, 24).mean(axis=1).ravel(), thick)[0, 1] > 0.98

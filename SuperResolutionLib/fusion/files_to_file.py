@@ -34,7 +34,7 @@ def fuse_files(
     Args:
         sources: image files, or series of DICOM folders; the first is the reference.
         report_file: where to write the report, as JSON.
-        fingerprint: of all that decides the result, for the report; see ``cohort.fingerprint``.
+        fingerprint: of all that decides the result, for the report; see ``cohort.task``.
 
     Raises:
         InputError, Cancelled: as ``fuse``, ``read_volume`` and ``write_volume`` do; no file has changed.

@@ -1,35 +1,27 @@
-"""``superresolution fuse`` on a DICOM study, and ``export-dicom`` on what it gives."""
+"""``superresolution fuse`` on a DICOM study, ``export-dicom`` on what it gives, and ``batch --fuse`` on many."""
 
+import csv
 import json
 import re
 
-import numpy as np
 import pydicom
 import pytest
 
 from SuperResolutionLib.files.reading import read_volume
-from SuperResolutionLib.geometry.volume import Volume
+from SuperResolutionLib.files.writing import write_volume
 
-DONE, BAD_INPUT = 0, 2
+DONE, SOME_FAILED, BAD_INPUT = 0, 1, 2
 QUICK = ("--no-registration", "--no-sharpening", "--force", "--progress", "none")
-ORDERS = {3: (1, 2, 0), 4: (0, 1, 2), 5: (0, 2, 1)}
-"""Series number to the patient's axes along i, j and k."""
 
 
 @pytest.fixture
-def study(tmp_path, write_stack):
+def study(tmp_path, planes, write_stack):
     """A study of three planes of one contrast, 24 mm wide, and of two other scans, a folder each."""
+    stacks = dict(zip((3, 4, 5), planes.values()))
     for number in (3, 4, 5, 8, 9):
-        matrix = np.zeros((4, 4))
-        matrix[3, 3] = 1
-        for axis, (world, step) in enumerate(zip(ORDERS.get(number, (0, 1, 2)), (1, 1, 4))):
-            matrix[world, axis], matrix[world, 3] = step, step / 2
-        places = np.stack(np.indices((6, 24, 24))[::-1], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
-        ball = 1 / (1 + np.exp(np.linalg.norm(places - 12, axis=-1) - 8))
-        voxels = 100 + 600 * ball * (1 + 0.3 * np.sin(places).sum(axis=-1))
-        weighting = {"EchoTime": 100, "RepetitionTime": 5000} if number in ORDERS else {"EchoTime": 5}
+        weighting = {"EchoTime": 100, "RepetitionTime": 5000} if number in stacks else {"EchoTime": 5}
         described = {"SeriesDescription": f"scan {number}", **weighting}
-        write_stack(tmp_path / "study" / str(number), Volume(voxels.astype(np.int16), matrix), number, **described)
+        write_stack(tmp_path / "study" / str(number), stacks.get(number, planes["tra"]), number, **described)
     return tmp_path / "study"
 
 
@@ -69,3 +61,89 @@ def test_a_fused_result_is_not_derived_from_one_series_or_an_echo(run_here, stud
         code, out, err = run_here("export-dicom", study, fused, tmp_path / "derived", *words)
         assert (code, out) == (BAD_INPUT, "") and reason in err
     assert not (tmp_path / "derived").exists()
+
+
+@pytest.fixture
+def studies(tmp_path, planes, study):
+    """A folder with that study and one of files, and a table of both, one file of which is not there."""
+    folder = tmp_path / "studies"
+    (folder / "b é").mkdir(parents=True)
+    study.rename(folder / "a")
+    for name, stack in planes.items():
+        write_volume(stack, folder / "b é" / f"{name}.nrrd")
+    rows = [
+        "output,scan1,scan2,scan3,note,series1,series2",
+        "a.nrrd,a,,,a study folder,4,5",
+        '"b é/fused.nii.gz",b é/tra.nrrd,b é/cor.nrrd,b é/sag.nrrd,files,,',
+        "c.nrrd,b é/tra.nrrd,b é/absent.nrrd,,,,",
+    ]
+    (tmp_path / "fuse.csv").write_text("\n".join(rows), encoding="utf-8-sig")
+    return folder
+
+
+def test_batch_fuses_the_studies_of_a_table_and_one_that_fails_is_a_row_with_its_reason(run_here, studies, tmp_path):
+    out_folder, options = tmp_path / "out", ("--fuse", tmp_path / "fuse.csv", *QUICK)
+    code, out, err = run_here("batch", studies, out_folder, *options)
+    assert code == SOME_FAILED and re.fullmatch(r"superresolution: c\.nrrd: There is no file [^\n]+\n", err)
+    sizes = {name: read_volume(out_folder / name).dimensions for name in ("a.nrrd", "b é/fused.nii.gz")}
+    assert sizes == {"a.nrrd": (24, 24, 24), "b é/fused.nii.gz": (24, 24, 24)}
+    rows = list(csv.DictReader((out_folder / "summary.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["input"], row["state"]) for row in rows] == [
+        ("a.nrrd", "done"),
+        ("b é/fused.nii.gz", "done"),
+        ("c.nrrd", "failed"),
+    ]
+    assert rows[0]["size"] == "24x24x24" and rows[0]["spacing_mm"] == "1x1x1" and "absent.nrrd" in rows[2]["message"]
+    report = json.loads((out_folder / "a.nrrd.json").read_text(encoding="utf-8"))
+    assert len(report["steps"][0]["scans"]) == 2
+
+    write_volume(read_volume(studies / "b é" / "tra.nrrd"), studies / "b é" / "absent.nrrd")
+    before = (out_folder / "a.nrrd").stat().st_mtime_ns
+    assert run_here("batch", studies, out_folder, *options, "--resume")[0] == DONE
+    rows = list(csv.DictReader((out_folder / "summary.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["state"] for row in rows] == ["skipped", "skipped", "done"]
+    assert (out_folder / "a.nrrd").stat().st_mtime_ns == before
+    # Another request, or another scan, is another run.
+    path = studies / "a" / "5" / "5-001.dcm"
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    code = run_here("batch", studies, out_folder, *options, "--resume")[0]
+    rows = list(csv.DictReader((out_folder / "summary.csv").read_text(encoding="utf-8").splitlines()))
+    assert (code, [row["state"] for row in rows]) == (DONE, ["done", "skipped", "skipped"])
+
+
+def test_json_progress_tells_of_each_study(run_here, studies, tmp_path):
+    quick = (*QUICK[:-1], "json")
+    _, out, _ = run_here("batch", studies, tmp_path / "out", "--fuse", tmp_path / "fuse.csv", *quick)
+    events = [json.loads(line) for line in out.splitlines()]
+    files = [event for event in events if event["event"] == "file"]
+    assert [(event["number"], event["total"], event["state"]) for event in files] == [
+        (1, 3, "done"),
+        (2, 3, "done"),
+        (3, 3, "failed"),
+    ]
+    assert {event["message"] for event in events if event["event"] == "progress"} == {
+        "1 of 3: a.nrrd",
+        "2 of 3: b é/fused.nii.gz",
+    }
+    assert events[-1]["event"] == "summary"
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        (("--factor", "2"), "--factor does not go with --fuse"),
+        (("--isotropic",), "--isotropic does not go with --fuse"),
+        (("--quality", "best"), "--quality does not go with --fuse"),
+        (("--spacing", "1x1x2"), "give --spacing one number"),
+    ],
+    ids=str,
+)
+def test_what_means_nothing_for_fused_studies_is_refused(run_here, studies, tmp_path, options, reason):
+    code, out, err = run_here("batch", studies, tmp_path / "out", "--fuse", tmp_path / "fuse.csv", *options)
+    assert (code, out) == (BAD_INPUT, "") and reason in err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--force", "--no-registration", "--no-sharpening"])
+def test_what_means_nothing_for_single_volumes_is_refused(run_here, studies, tmp_path, option):
+    code, out, err = run_here("batch", studies, tmp_path / "out", option)
+    assert (code, out) == (BAD_INPUT, "") and "with --fuse TABLE" in err

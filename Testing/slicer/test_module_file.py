@@ -198,6 +198,29 @@ def readmeBlock(root, start):
     return next(block.split("```")[0] for block in blocks if block.startswith(start))
 
 
+def test_the_console_fuses_as_the_page_says(module, root, planes, monkeypatch):
+    asked = []
+
+    def engine(volumes, options, progress, cancelled):
+        asked.append((len(volumes), options))
+        progress(1, 1, "Putting the scans together")
+        report = {"program": "stand-in", "steps": [], "device": "cpu"}
+        return types.SimpleNamespace(volume=volumes[0], report=report)
+
+    logic = module.SuperResolutionLogic(fusion=engine)
+    monkeypatch.setattr(slicer.util, "getModuleLogic", lambda name: logic, raising=False)
+    for node, name in zip(planes, ("tra", "cor", "sag")):
+        node.SetName(name)
+    page = (root / "Documentation" / "fusion.md").read_text(encoding="utf-8")
+    (block,) = (part.split("```")[0] for part in page.split("```python\n")[1:])
+    named = {"slicer": slicer}
+    exec(block, named)
+    assert named["fusedNode"].GetName() == "tra SR fused" and asked == [(3, {"motion": "stacks"})]
+    heard = []
+    assert logic.fuse(planes, named["fusedNode"], False, lambda *step: heard.append(step)) is named["fusedNode"]
+    assert heard == [(1, 1, "Putting the scans together")]
+
+
 @pytest.mark.parametrize("spoilt", [False, True])
 def test_the_readmes_script_upscales_a_folder_and_ends_slicer(module, root, tmp_path, monkeypatch, spoilt):
     import numpy as np

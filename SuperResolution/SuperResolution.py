@@ -400,6 +400,12 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(inputNode), before)
         self.assertEqual(node.GetDisplayNode().GetWindow(), inputNode.GetDisplayNode().GetWindow())
 
+    def test_several_scans_are_fused_beside_the_first(self):
+        nodes = [self._volume(), self._volume()]
+        node = SuperResolutionLogic(fusion=_firstScan).fuse(nodes)
+        self.assertEqual(node.GetName(), f"{nodes[0].GetName()} SR fused")
+        np.testing.assert_allclose(self._bounds(node), self._bounds(nodes[0]), atol=1e-6)
+
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         from SuperResolutionLib.errors import Cancelled
 
@@ -583,3 +589,8 @@ def _repeatVoxels(volume, options, progress, cancelled):
         "warnings": [],
     }
     return SimpleNamespace(volume=Volume(voxels, refined_matrix(volume.ijk_to_ras, factors)), report=report)
+
+
+def _firstScan(volumes, options, progress, cancelled):
+    """Stands in for the engine's fusion: the first scan upscaled as ``_repeatVoxels`` does."""
+    return _repeatVoxels(volumes[0], {"factor": 2, **options}, progress, cancelled)

@@ -35,7 +35,7 @@ def run_own_tests(module, names):
 def test_the_modules_own_tests_pass_with_slicers_scene(module, views):
     names = set(unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest))
     names -= NEEDS_THE_APPLICATION | NEEDS_THE_PANEL
-    assert len(names) == 5
+    assert len(names) == 6
     run_own_tests(module, names)
 
 

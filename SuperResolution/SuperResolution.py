@@ -40,6 +40,7 @@ from SuperResolutionWidgets.Panel.Sections import Panel
 from SuperResolutionWidgets.Panel.widgetsByParameter import widgetsByParameter
 from SuperResolutionWidgets.Scene.EngineCall import EngineCall
 from SuperResolutionWidgets.Scene.FolderUpscaler import FolderUpscaler
+from SuperResolutionWidgets.Scene.NodeFuser import NodeFuser, runFusion
 from SuperResolutionWidgets.Scene.NodeUpscaler import NodeUpscaler, runEngine
 from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
 from SuperResolutionWidgets.Scene.SequencePlacement import SequencePlacement
@@ -187,8 +188,9 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
         fineNode = logic.upscale(slicer.util.getNode("MRHead"), factor=4)
     """
 
-    def __init__(self, engine=runEngine):
+    def __init__(self, engine=runEngine, fusion=runFusion):
         ScriptedLoadableModuleLogic.__init__(self)
+        self._nodeFuser = NodeFuser(fusion)
         self._nodeUpscaler = NodeUpscaler(engine)
         self._sequenceUpscaler = SequenceUpscaler(engine)
         self._folderUpscaler = FolderUpscaler()
@@ -233,6 +235,33 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
         """
         asked = {"progress": progress, "cancelled": cancelled, "asStored": asStored, **options}
         return self._nodeUpscaler.upscale(inputNode, factor, outputNode, show, **asked)
+
+    def fuse(self, nodes, outputNode=None, show=True, progress=None, cancelled=None, **options):
+        """Return a volume node that holds several scans of one patient in one contrast, made one isotropic volume.
+
+        It runs in this process and blocks; nothing is asked.
+
+        Args:
+            nodes: two scalar volume nodes or more, the reference first: name, place, transform, study, window and units
+                of the result are its own. None of them is changed.
+            outputNode: the scalar volume node to fill; None makes a new one, ``<first> SR fused``.
+            show: whether slice views that show the first scan show the result instead.
+            progress: called as ``progress(done, total, message)``; each step counts anew.
+            cancelled: polled; return True to stop.
+            options: fields of ``SuperResolutionLib.fusion.request.FuseRequest``: ``spacing`` (mm), ``motion``
+                (``stacks`` or ``none``), ``extent`` (``union``, ``common`` or ``first``), ``sharpen``, ``force``,
+                ``device``, ``output_type``.
+
+        Raises:
+            SuperResolutionLib.errors.InputError: the nodes or a choice cannot be served; one sentence says why.
+            SuperResolutionLib.errors.Cancelled: ``cancelled()`` returned True. The scene is as it was, here too.
+
+        Example::
+
+            nodes = [slicer.util.getNode(name) for name in ("t2 tra", "t2 cor", "t2 sag")]
+            fusedNode = slicer.util.getModuleLogic("SuperResolution").fuse(nodes)
+        """
+        return self._nodeFuser.fuse(nodes, outputNode, show, progress, cancelled, **options)
 
     def upscaleSequence(
         self, sequenceNode, factor=4, show=True, progress=None, cancelled=None, asStored=False, **options
@@ -370,6 +399,12 @@ class SuperResolutionTest(ScriptedLoadableModuleTest):
         np.testing.assert_allclose(self._bounds(node), self._bounds(inputNode), atol=1e-6)
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(inputNode), before)
         self.assertEqual(node.GetDisplayNode().GetWindow(), inputNode.GetDisplayNode().GetWindow())
+
+    def test_several_scans_are_fused_beside_the_first(self):
+        nodes = [self._volume(), self._volume()]
+        node = SuperResolutionLogic(fusion=_firstScan).fuse(nodes)
+        self.assertEqual(node.GetName(), f"{nodes[0].GetName()} SR fused")
+        np.testing.assert_allclose(self._bounds(node), self._bounds(nodes[0]), atol=1e-6)
 
     def test_a_cancelled_run_leaves_the_scene_as_it_was(self):
         from SuperResolutionLib.errors import Cancelled
@@ -554,3 +589,8 @@ def _repeatVoxels(volume, options, progress, cancelled):
         "warnings": [],
     }
     return SimpleNamespace(volume=Volume(voxels, refined_matrix(volume.ijk_to_ras, factors)), report=report)
+
+
+def _firstScan(volumes, options, progress, cancelled):
+    """Stands in for the engine's fusion: the first scan upscaled as ``_repeatVoxels`` does."""
+    return _repeatVoxels(volumes[0], {"factor": 2, **options}, progress, cancelled)

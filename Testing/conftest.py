@@ -54,6 +54,42 @@ def write_series():
     return write
 
 
+@pytest.fixture(scope="session")
+def write_stack():
+    """The function that writes a ``Volume`` of int16 as a DICOM series, with the header of pydicom's MRI sample.
+
+    ``write_stack(folder, volume, number, **attributes)`` returns the Series Instance UID, which ends in ``number``.
+    """
+    import pydicom
+    from pydicom.data import get_testdata_file
+
+    from SuperResolutionLib.geometry.volume import LPS_TO_RAS
+
+    def write(folder, volume, number, **attributes):
+        folder.mkdir(parents=True, exist_ok=True)
+        lps = LPS_TO_RAS @ volume.ijk_to_ras
+        spacing = np.array(volume.spacing)
+        i, j, k = (lps[:3, :3] / spacing).T
+        uid = f"1.2.826.0.1.3680043.8.498.{number}"
+        for n, image in enumerate(volume.voxels):
+            data = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"{uid}.{n + 1}"
+            data.SeriesInstanceUID, data.SeriesNumber, data.InstanceNumber = uid, number, n + 1
+            data.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+            data.ImagePositionPatient = [round(float(value), 8) for value in lps[:3, 3] + n * spacing[2] * k]
+            data.ImageOrientationPatient = [round(float(value), 8) for value in (*i, *j)]
+            data.PixelSpacing = [round(float(value), 8) for value in (spacing[1], spacing[0])]
+            data.SliceThickness = round(float(volume.slice_thickness or spacing[2]), 8)
+            data.Rows, data.Columns = image.shape
+            data.PixelData = image.astype("<i2").tobytes()
+            for keyword, value in attributes.items():
+                setattr(data, keyword, value)
+            data.save_as(folder / f"{number}-{n + 1:03d}.dcm")
+        return uid
+
+    return write
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     random.seed(0)

@@ -25,6 +25,7 @@ from monai.bundle import ConfigParser
 
 from SuperResolutionLib.command_line.parser import parser
 from SuperResolutionLib.command_line.program import main
+from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.files.writing import write_volume
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.bundles import BUNDLES
@@ -114,7 +115,7 @@ def lines_of(repository, *programs):
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch, write_stack):
     """The folder to stand in, with all that the pages' command lines name."""
     random = np.random.default_rng(0)
 
@@ -136,6 +137,11 @@ def home(tmp_path, monkeypatch):
         write(name, (2, 24, 24), (1.0, 1.0, 1.0))
     write("HELD-OUT/t1_siemens-skyra_child3y.nii.gz", (24, 2, 24), (1.0, 1.0, 1.0))
     (tmp_path / "runs" / "x4").mkdir(parents=True)  # the training's
+    for name in ("studies/p1/tra.nrrd", "studies/p1/cor.nrrd"):
+        write(name, (12, 32, 32))
+    for number in (3, 4, 5):
+        write_stack(tmp_path / "exam" / str(number), read_volume(tmp_path / "tra.nrrd"), number)
+    (tmp_path / "fuse.csv").write_text("output,scan1,scan2\np1.nrrd,p1/tra.nrrd,p1/cor.nrrd\n", encoding="utf-8")
     write_dicom(tmp_path / "t1_series", {"1.2.3.4": [3.0]})
     write_dicom(tmp_path / "study", {"1.2.840.113619.2.5.1": [3.0], "1.2.840.113619.2.5.2": [3.0]})
     write_dicom(tmp_path / "mapping", {"1.2.3.5": [3.0, 9.0]})

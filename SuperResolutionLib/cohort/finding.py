@@ -10,9 +10,9 @@ from pathlib import Path
 from ..errors import InputError
 from ..files.dicom.headers import DICOM_SUFFIXES, is_dicom
 from ..files.dicom.reading import dicom_labels
+from ..files.folders import Folder, folders_below
 from ..files.formats.freesurfer import SUFFIXES as FREESURFER_SUFFIXES
 from ..files.whole_outputs import OUTPUT_SUFFIXES
-from .folders import Folder, folders_below
 
 NOT_READ = (".nii.bz2", ".nii.xz", ".nii.zst", ".nii.zip", ".mnc", ".mnc.gz", ".par", ".head")
 VOLUME_SUFFIXES = (

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Callable
 
-from ..errors import InputError
-from ..files.whole_outputs import check_output_folder
 from ..models.bundles import find_model
 from ..upscaling.request import UpscaleRequest
 from .finding import find_volumes
-from .summary import SUMMARY, Outcome, write_summary
+from .running import run_all
+from .summary import Outcome
 from .task import CohortTask
-from .workers import run_by_dask
 
 
 def upscale_folder(
@@ -54,39 +50,8 @@ def upscale_folder(
         print([outcome.name for outcome in outcomes if outcome.state == "failed"])
     """
     request = request or UpscaleRequest()
-    if workers < 1:
-        raise InputError(f"There cannot be {workers} workers; give 1 or more.")
     if request.model:
         find_model(request.model)
     volumes = find_volumes(input_folder, output_folder)
-    output_folder = Path(output_folder)
-    try:
-        output_folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot make the folder {output_folder} ({error.strerror}); choose another one.") from None
-    check_output_folder(output_folder / SUMMARY)
-    tasks = [CohortTask(volume, request, added, resume, compressed) for volume in volumes]
-    if scheduler or workers > 1:
-        ended = run_by_dask(tasks, min(workers, len(tasks)), scheduler, progress, cancelled)
-    else:
-        ended = _run_in_turn(tasks, progress, cancelled)
-    outcomes = {}
-    for number, (index, outcome) in enumerate(ended, start=1):
-        outcomes[index] = outcome
-        finished(number, len(tasks), outcome)
-    ordered = [outcomes[index] for index in range(len(tasks))]
-    write_summary(ordered, output_folder / SUMMARY)
-    return ordered
-
-
-def _run_in_turn(
-    tasks: list[CohortTask], progress: Callable[[int, int, str], None], cancelled: Callable[[], bool]
-) -> Iterator[tuple[int, Outcome]]:
-    for index, task in enumerate(tasks):
-        place = f"{index + 1} of {len(tasks)}: {task.volume.name}"
-        yield index, task.run(_with_place(progress, place), cancelled)
-
-
-def _with_place(progress: Callable[[int, int, str], None], place: str) -> Callable[[int, int, str], None]:
-    """Return what passes progress on with ``place`` as its message."""
-    return lambda done, total, message: progress(done, total, place)
+    tasks = [CohortTask(resume, compressed, volume, request, added) for volume in volumes]
+    return run_all(tasks, output_folder, workers, scheduler, progress, finished, cancelled)

@@ -6,13 +6,13 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, Callable
 
 from ..errors import Cancelled, InputError
+from .attempt import Attempt
 from .summary import Outcome
-from .task import CohortTask
 
 STOP_CHECK_SECONDS = 1.0
 GRACE_SECONDS = 60
@@ -20,7 +20,7 @@ GRACE_SECONDS = 60
 
 
 def run_by_dask(
-    tasks: list[CohortTask],
+    tasks: Sequence[Attempt],
     workers: int,
     scheduler: str | None,
     progress: Callable[[int, int, str], None],
@@ -91,7 +91,7 @@ def _processes(distributed: ModuleType, count: int) -> Any:
     )
 
 
-def _run_on_worker(task: CohortTask, stop: str, threads: int | None) -> Outcome:
+def _run_on_worker(task: Attempt, stop: str, threads: int | None) -> Outcome:
     if threads is not None:
         import torch
 

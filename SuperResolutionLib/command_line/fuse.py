@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
-from ..errors import InputError
-from ..fusion.request import EXTENTS, MOTIONS
+from ..fusion.request import EXTENTS, MOTIONS, FuseRequest
 from .exit_codes import DONE
 from .progress import PROGRESS, NoProgress
 
@@ -29,21 +27,23 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         metavar="N|UID",
         help="of a study folder: number or UID of a series to fuse, the reference first; once for each",
     )
+    parser.add_argument("--spacing", type=float, metavar="MM", help="of the result; the scans' finest by default")
     add_fusion(parser)
+    parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps")
     parser.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     parser.add_argument("--no-compression", action="store_true", help="write faster and larger files")
     parser.add_argument("--progress", choices=tuple(PROGRESS), default="bar")
     parser.set_defaults(run=run)
 
 
-def add_fusion(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how scans are fused."""
-    parser.add_argument("--spacing", type=float, metavar="MM", help="of the result; the scans' finest by default")
+def add_fusion(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say how scans are fused, and that no other command has."""
     parser.add_argument(
         "--extent",
         choices=EXTENTS,
         default="union",
-        help="what the result covers: all that a scan shows, what all show, or what the first shows",
+        help="what a fused result covers: all that a scan shows, what all show, or what the first shows",
     )
     moved = parser.add_mutually_exclusive_group()
     moved.add_argument("--motion", choices=MOTIONS, default="stacks", help="what moved between the scans")
@@ -54,34 +54,30 @@ def add_fusion(parser: argparse.ArgumentParser) -> None:
         "--no-sharpening", action="store_true", help="interpolate what no scan measured: quick, without a network"
     )
     parser.add_argument("--force", action="store_true", help="fuse scans that do not look alike")
-    parser.add_argument("--output-type", choices=("input", "float"), default="input", help="scalar type of the result")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]|mps")
+
+
+def fuse_request(options: argparse.Namespace) -> FuseRequest:
+    """Return the request that the options make."""
+    return FuseRequest(
+        spacing=options.spacing,
+        motion=options.motion,
+        extent=options.extent,
+        sharpen=not options.no_sharpening,
+        force=options.force,
+        device=options.device,
+        output_type=options.output_type,
+    )
 
 
 def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bool]) -> int:
     """Fuse the scans and return the exit code."""
     from ..fusion.files_to_file import fuse_files
-    from ..fusion.request import FuseRequest
-    from ..fusion.sources import Source, sources_in_study
+    from ..fusion.sources import sources_of
 
-    if len(options.inputs) == 1 and Path(options.inputs[0]).is_dir():
-        sources = sources_in_study(options.inputs[0], options.series)
-    elif options.series:
-        raise InputError("Series are chosen of one study folder; give that folder alone, or leave out --series.")
-    else:
-        sources = [Source(Path(name)) for name in options.inputs]
     report = fuse_files(
-        sources,
+        sources_of(options.inputs, options.series),
         options.output,
-        FuseRequest(
-            spacing=options.spacing,
-            motion=options.motion,
-            extent=options.extent,
-            sharpen=not options.no_sharpening,
-            force=options.force,
-            device=options.device,
-            output_type=options.output_type,
-        ),
+        fuse_request(options),
         report_file=options.report,
         compressed=not options.no_compression,
         progress=progress,

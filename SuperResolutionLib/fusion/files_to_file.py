@@ -22,6 +22,7 @@ def fuse_files(
     request: FuseRequest | None = None,
     *,
     report_file: os.PathLike | str | None = None,
+    fingerprint: str | None = None,
     compressed: bool = True,
     progress: Callable[[int, int, str], None] = lambda done, total, message: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -33,6 +34,7 @@ def fuse_files(
     Args:
         sources: image files, or series of DICOM folders; the first is the reference.
         report_file: where to write the report, as JSON.
+        fingerprint: of all that decides the result, for the report; see ``cohort.task``.
 
     Raises:
         InputError, Cancelled: as ``fuse``, ``read_volume`` and ``write_volume`` do; no file has changed.
@@ -54,7 +56,7 @@ def fuse_files(
             "output": str(output),
             "output_bytes": stored.stat().st_size,
         }
-        report = {**result.report, "files": files}
+        report = {**result.report, "files": {**files, **({"fingerprint": fingerprint} if fingerprint else {})}}
         if report_file:
             text = json.dumps(report, indent=2) + "\n"
             outputs.add(report_file, lambda partial: partial.write_text(text, encoding="utf-8"))

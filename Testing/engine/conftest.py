@@ -64,6 +64,22 @@ def oblique_phantom() -> Volume:
 
 
 @pytest.fixture(scope="session")
+def planes() -> dict[str, Volume]:
+    """A sagittal, a transverse and a coronal stack of a ball of 24 mm, slices of 4 mm, in their places."""
+    stacks = {}
+    for name, order in {"sag": (1, 2, 0), "tra": (0, 1, 2), "cor": (0, 2, 1)}.items():
+        matrix = np.zeros((4, 4))
+        matrix[3, 3] = 1
+        for axis, (world, step) in enumerate(zip(order, (1, 1, 4))):
+            matrix[world, axis], matrix[world, 3] = step, step / 2
+        places = np.stack(np.indices((6, 24, 24))[::-1], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
+        ball = 1 / (1 + np.exp(np.linalg.norm(places - 12, axis=-1) - 8))
+        voxels = 100 + 600 * ball * (1 + 0.3 * np.sin(places).sum(axis=-1))
+        stacks[name] = Volume(voxels.astype(np.int16), matrix, "MR", 4.0, 2)
+    return stacks
+
+
+@pytest.fixture(scope="session")
 def anatomy() -> np.ndarray:
     """Four sharp slices ``(4, 176, 160)`` from 0 to about 1000: 100 ellipses in a head, drawn finer and averaged."""
     random = np.random.default_rng(7)

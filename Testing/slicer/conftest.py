@@ -115,6 +115,24 @@ def phantom(scene):
 
 
 @pytest.fixture
+def planes(scene):
+    """Three volume nodes: a transverse, a coronal and a sagittal stack of a ball of 24 mm, slices of 4 mm."""
+    import slicer.util
+
+    nodes = []
+    for name, order in {"tra": (0, 1, 2), "cor": (0, 2, 1), "sag": (1, 2, 0)}.items():
+        matrix = np.zeros((4, 4))
+        matrix[3, 3] = 1
+        for axis, (world, step) in enumerate(zip(order, (1, 1, 4))):
+            matrix[world, axis], matrix[world, 3] = step, step / 2
+        places = np.stack(np.indices((6, 24, 24))[::-1], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
+        ball = 1 / (1 + np.exp(np.linalg.norm(places - 12, axis=-1) - 8))
+        voxels = (100 + 600 * ball * (1 + 0.3 * np.sin(places).sum(axis=-1))).astype(np.int16)
+        nodes.append(slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name=f"T2 {name}"))
+    return nodes
+
+
+@pytest.fixture
 def bench(scene, tmp_path):
     """A ``PanelBench`` whose panel is not open yet."""
     from panel_bench import PanelBench

@@ -1,4 +1,7 @@
-"""Run as the worker, with its command line: repeats voxels ×2 in the slice plane, without PyTorch, in no time."""
+"""Run as the worker, with its command line: repeats voxels ×2 in the slice plane, without PyTorch, in no time.
+
+Of several scans that are to be fused it repeats the first one's.
+"""
 
 import json
 import sys
@@ -34,6 +37,8 @@ def repeat(source, *targets):
 
 
 command, source, target, *options = sys.argv[1:]
+if command == "fuse":
+    target = sys.argv[sys.argv.index("--no-compression") - 1]
 if command == "batch":
     Path(target).mkdir()
     for number, path in enumerate(sorted(Path(source).iterdir()), start=1):

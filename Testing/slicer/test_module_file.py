@@ -35,7 +35,7 @@ def run_own_tests(module, names):
 def test_the_modules_own_tests_pass_with_slicers_scene(module, views):
     names = set(unittest.TestLoader().getTestCaseNames(module.SuperResolutionTest))
     names -= NEEDS_THE_APPLICATION | NEEDS_THE_PANEL
-    assert len(names) == 5
+    assert len(names) == 6
     run_own_tests(module, names)
 
 
@@ -196,6 +196,29 @@ def readmeBlock(root, start):
     """The first block of Python in the README that begins with a line."""
     blocks = (root / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
     return next(block.split("```")[0] for block in blocks if block.startswith(start))
+
+
+def test_the_console_fuses_as_the_page_says(module, root, planes, monkeypatch):
+    asked = []
+
+    def engine(volumes, options, progress, cancelled):
+        asked.append((len(volumes), options))
+        progress(1, 1, "Putting the scans together")
+        report = {"program": "stand-in", "steps": [], "device": "cpu"}
+        return types.SimpleNamespace(volume=volumes[0], report=report)
+
+    logic = module.SuperResolutionLogic(fusion=engine)
+    monkeypatch.setattr(slicer.util, "getModuleLogic", lambda name: logic, raising=False)
+    for node, name in zip(planes, ("tra", "cor", "sag")):
+        node.SetName(name)
+    page = (root / "Documentation" / "fusion.md").read_text(encoding="utf-8")
+    (block,) = (part.split("```")[0] for part in page.split("```python\n")[1:])
+    named = {"slicer": slicer}
+    exec(block, named)
+    assert named["fusedNode"].GetName() == "tra SR fused" and asked == [(3, {"motion": "stacks"})]
+    heard = []
+    assert logic.fuse(planes, named["fusedNode"], False, lambda *step: heard.append(step)) is named["fusedNode"]
+    assert heard == [(1, 1, "Putting the scans together")]
 
 
 @pytest.mark.parametrize("spoilt", [False, True])

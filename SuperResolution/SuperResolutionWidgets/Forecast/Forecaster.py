@@ -10,6 +10,11 @@ from .Workload import Workload
 class Forecaster:
     """Foretells a run from its plan, before any of the engine's heavy imports."""
 
+    START_BYTES = 0.6e9
+    """Of the program with its packages."""
+    FUSION_BYTES_A_VOXEL = 170
+    """Of the result. 2.3 GB were measured for 10.1 million voxels of three scans."""
+
     def __init__(self, runTimes: RunTimes):
         self._runTimes = runTimes
 
@@ -45,4 +50,27 @@ class Forecaster:
             addsSlices=addsSlices,
             workload=workload,
             volumes=volumes,
+        )
+
+    def prospectOfFusion(self, grid, volumes, device: str) -> Prospect:
+        """Return what the fusion of several scans will make and need.
+
+        Args:
+            grid: of the result. volumes: the scans, the reference first. device: as the engine is asked for it.
+        """
+        voxels = math.prod(grid.dimensions)
+        # New slices are made in each scan, and each is held against the result.
+        megavoxels = len(volumes) * voxels / 1e6
+        workload = Workload(device, "fusion", 1, megavoxels, newSlices=True)
+        seconds, measured = self._runTimes.seconds(workload)
+        resultBytes = voxels * volumes[0].voxels.itemsize
+        return Prospect(
+            dimensions=tuple(int(size) for size in grid.dimensions),
+            spacing=tuple(float(value) for value in grid.spacing),
+            resultBytes=resultBytes,
+            memoryBytes=self.START_BYTES + voxels * self.FUSION_BYTES_A_VOXEL + resultBytes,
+            seconds=seconds,
+            measured=measured,
+            addsSlices=True,
+            workload=workload,
         )

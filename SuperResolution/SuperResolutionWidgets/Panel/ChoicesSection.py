@@ -13,6 +13,7 @@ from ..Forecast.Prospect import Prospect
 from ..Scene.Companion import Companion
 from ..Scene.FollowedNode import FollowedNode
 from ..Scene.VolumeNodes import boxFromRoi, volumeFromNode
+from .FusionChoices import FusionChoices
 from .Purpose import Purpose
 from .UpscaleTask import UpscaleTask
 
@@ -46,6 +47,7 @@ class ChoicesSection:
         self._regionBox = regionBox
         self._onMoved = onMoved
         self._onScanChanged = onScanChanged
+        self._fusion = FusionChoices(ui, placement, forecast)
         self._followedScan = FollowedNode(
             slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, slicer.vtkMRMLTransformableNode.TransformModifiedEvent
         )
@@ -70,6 +72,11 @@ class ChoicesSection:
     def inputNode(self):
         """The volume node that is chosen, or None."""
         return None if self._parameters is None else self._parameters.inputVolume
+
+    @property
+    def hasPreview(self) -> bool:
+        """Whether a slice alone can be upscaled: a fusion needs the scans as a whole."""
+        return self._parameters is not None and self._parameters.purpose is not Purpose.FUSION
 
     def setParameters(self, parameters) -> None:
         """Show and edit these parameters from now on; None while there are none."""
@@ -102,6 +109,7 @@ class ChoicesSection:
         self._describeModel()
         self._show(self._addsSlices, "thickness", "SpinBox")
         self._ui.adaptCheckBox.visible = self._addsSlices
+        self._fusion.show(self._parameters)
 
     def task(self) -> UpscaleTask | None:
         """Return the run that the choices lead to, None while there are no parameters.
@@ -112,6 +120,8 @@ class ChoicesSection:
         if self._parameters is None:
             return None
         parameters = self._parameters
+        if parameters.purpose is Purpose.FUSION:
+            return self._fusion.task(parameters)
         volume = volumeFromNode(parameters.inputVolume)
         todo = self._plan(volume)
         prospect = self._forecast.prospect(todo, len(self._companions()), self._volumes())
@@ -143,8 +153,8 @@ class ChoicesSection:
     def onAdvancedToggled(self, collapsed: bool) -> None:
         if not collapsed:
             self._listAllDevices()
-            if self._parameters is not None:
-                self._describeDevice()
+            # What was hidden while its section was closed comes back when that opens.
+            self.refresh()
 
     def _followScan(self) -> None:
         if self.inputNode is not self._followedScan.node:
@@ -162,19 +172,26 @@ class ChoicesSection:
         parameters = self._parameters
         self.prospect, self._addsSlices, self._planned = None, False, ()
         try:
-            volume = volumeFromNode(parameters.inputVolume)
-            todo = self._plan(volume)
-            prospect = self._forecast.prospect(todo, len(self._companions()), self._volumes())
-            notes = [
-                self._scan.note(parameters.inputVolume, volume, parameters.asStored),
-                self._placement.noteOn(parameters.inputVolume),
-                *todo.warnings,
-            ]
+            if parameters.purpose is Purpose.FUSION:
+                prospect, notes = self._fusion.prospect(parameters), self._fusion.notes(parameters)
+            else:
+                prospect, notes = self._prospectAndNotes()
             text = "\n".join(filter(None, [f"Result: {prospect.text()}", *notes]))
             self.prospect = prospect
         except InputError as error:
             text = str(error)
         self._ui.forecastLabel.text = text
+
+    def _prospectAndNotes(self) -> tuple[Prospect, list[str]]:
+        parameters = self._parameters
+        volume = volumeFromNode(parameters.inputVolume)
+        todo = self._plan(volume)
+        prospect = self._forecast.prospect(todo, len(self._companions()), self._volumes())
+        return prospect, [
+            self._scan.note(parameters.inputVolume, volume, parameters.asStored),
+            self._placement.noteOn(parameters.inputVolume),
+            *todo.warnings,
+        ]
 
     def _plan(self, volume) -> Plan:
         parameters = self._parameters

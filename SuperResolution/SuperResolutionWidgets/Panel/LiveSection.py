@@ -16,7 +16,7 @@ class LiveSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        choices: has ``task()`` and ``prospect``, see ``ChoicesSection``.
+        choices: has ``task()``, ``prospect`` and ``hasPreview``, see ``ChoicesSection``.
         prepare: called as ``prepare(begin)``, calls ``begin(task)`` once the packages are there, see ``RunSection``.
         preview, live, volumes: see the classes ``SlicePreview``, ``LiveView`` and ``KeptVolume``.
         newJob: called as ``newJob(onProgress, onFinished)``, returns a job of the warm worker.
@@ -47,9 +47,12 @@ class LiveSection:
 
     def refresh(self) -> None:
         """Follow the choices, and enable what can be clicked now."""
+        if self._task is not None and not self._choices.hasPreview:
+            self._end("")
         if self._task is not None:
             self._renew()
-        self._ui.liveButton.enabled = self._live.isOn or self._choices.prospect is not None
+        canBegin = self._choices.prospect is not None and self._choices.hasPreview
+        self._ui.liveButton.enabled = self._live.isOn or canBegin
         self._filling = True
         self._ui.liveButton.checked = self._live.isOn
         self._filling = False

@@ -16,7 +16,9 @@ class ModelCatalog:
         self._bundles = bundles
 
     def models(self, purpose: Purpose) -> list[Model]:
-        """Return the models that may serve a purpose, by name; a folder that is no model is logged and left out."""
+        """Return the models that can be chosen for a purpose, by name; a folder that is none is logged and left out."""
+        if purpose is Purpose.FUSION:
+            return []
         found = []
         for path in sorted(self._bundles.glob("*/configs/metadata.json")):
             try:

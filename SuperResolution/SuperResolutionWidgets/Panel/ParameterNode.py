@@ -16,6 +16,7 @@ class SuperResolutionParameterNode:
     Attributes:
         inputVolume: the volume to upscale.
         outputVolume: the volume to fill; None makes a new one.
+        scan2, ... scan6: further scans, which are fused with the input where that is the purpose.
         wholeSequence: all volumes of the sequence are upscaled whose current one is the input.
         purpose, quality: see the enumerations.
         spacing: mm, the size of a pixel where the purpose asks for one.
@@ -32,6 +33,11 @@ class SuperResolutionParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputVolume: vtkMRMLScalarVolumeNode
+    scan2: vtkMRMLScalarVolumeNode
+    scan3: vtkMRMLScalarVolumeNode
+    scan4: vtkMRMLScalarVolumeNode
+    scan5: vtkMRMLScalarVolumeNode
+    scan6: vtkMRMLScalarVolumeNode
     wholeSequence: bool = False
     purpose: Purpose = Purpose.TIMES_4
     spacing: Annotated[float, WithinRange(0.05, 10.0)] = 0.5

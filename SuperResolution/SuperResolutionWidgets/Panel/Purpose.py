@@ -10,6 +10,7 @@ class Purpose(enum.Enum):
     TIMES_4 = 4
     ISOTROPIC = "isotropic"
     SPACING = "spacing"
+    FUSION = "fusion"
 
     def label(self) -> str:
         return {
@@ -17,6 +18,7 @@ class Purpose(enum.Enum):
             Purpose.TIMES_4: "Pixels 4 times finer (×4)",
             Purpose.ISOTROPIC: "Isotropic voxels",
             Purpose.SPACING: "Pixels of a chosen size",
+            Purpose.FUSION: "One volume from several scans",
         }[self]
 
     @property
@@ -25,7 +27,7 @@ class Purpose(enum.Enum):
         return self.value if self in (Purpose.TIMES_2, Purpose.TIMES_4) else None
 
     def request(self, spacing: float) -> dict:
-        """Return the fields of ``UpscaleRequest`` that decide the output grid.
+        """Return the fields of ``UpscaleRequest`` that decide the output grid; a fusion has none.
 
         Args:
             spacing: mm, the chosen size of a pixel in the slice plane; used where the purpose asks for it.
@@ -50,4 +52,6 @@ class Purpose(enum.Enum):
             return "isotropic"
         if self is Purpose.SPACING:
             return f"{spacing:g} mm"
+        if self is Purpose.FUSION:
+            return "fused"
         return f"x{self.value}"

@@ -9,6 +9,7 @@ from SuperResolutionLib.errors import InputError
 from ..Forecast.TimeLeft import TimeLeft
 from ..Installation.InstallError import InstallError
 from ..Scene.Companion import Companion
+from ..Scene.VolumeNodes import volumesFromNodes
 from ..Worker.UpscaleOutcome import UpscaleOutcome
 from .UpscaleTask import UpscaleTask
 
@@ -18,7 +19,7 @@ class RunSection:
 
     Args:
         ui: the widgets of SuperResolution.ui, by object name.
-        choices: has ``task()``, ``prospect``, ``isOpen`` and ``inputNode``, see ``ChoicesSection``.
+        choices: has ``task()``, ``prospect``, ``hasPreview``, ``isOpen`` and ``inputNode``, see ``ChoicesSection``.
         startJob: called as ``startJob(onProgress, onFinished)``, returns a new ``UpscaleJob``.
         startPreviewJob: as ``startJob``, returns a job of the warm worker.
         installer: has ``ensure(tell, cancelled)``, which raises InstallError; see ``Installer``.
@@ -81,7 +82,9 @@ class RunSection:
         running = self._job is not None
         prospect = None if self._preparing else self._choices.prospect
         self._ui.upscaleButton.enabled = prospect is not None
-        self._ui.previewButton.enabled = self._preview.isShown or (prospect is not None and not running)
+        self._ui.previewButton.enabled = self._preview.isShown or (
+            prospect is not None and not running and self._choices.hasPreview
+        )
         self._ui.previewButton.text = "Close &preview" if self._preview.isShown else "&Preview slice"
         self._ui.cancelButton.enabled = running or self._preparing
         self._ui.progressBar.visible = running or self._preparing
@@ -203,10 +206,10 @@ class RunSection:
 
     def _start(self, task: UpscaleTask, use, startJob=None) -> None:
         """Start a run; ``use(task, outcome, seconds)`` gets its result and returns what the user is told."""
-        node = task.sequenceNode or task.inputNode
-        if node.GetScene() is None:
-            raise InputError(f"{node.GetName()} was removed before its turn; it was not upscaled.")
-        volumes = self._sequences.volumes(node) if task.sequenceNode else [self._volumes.of(node)]
+        for node in (task.sequenceNode or task.inputNode, *task.otherScans):
+            if node.GetScene() is None:
+                raise InputError(f"{node.GetName()} was removed before its turn; it was not upscaled.")
+        volumes = self._volumesOf(task)
         timeLeft, began = TimeLeft(), time.monotonic()
 
         def finished(outcome: UpscaleOutcome) -> None:
@@ -220,11 +223,20 @@ class RunSection:
         try:
             if task.sequenceNode:
                 job.startSequence(volumes, task.commandOptions())
+            elif task.otherScans:
+                job.startFusion(volumes, task.commandOptions())
             else:
                 job.start(volumes[0], task.commandOptions(), task.companions)
         except Exception:
             self._job = None
             raise
+
+    def _volumesOf(self, task: UpscaleTask) -> list:
+        if task.sequenceNode:
+            return self._sequences.volumes(task.sequenceNode)
+        if task.otherScans:
+            return volumesFromNodes([task.inputNode, *task.otherScans])
+        return [self._volumes.of(task.inputNode)]
 
     def _finish(self, task: UpscaleTask, outcome: UpscaleOutcome, seconds: float, use) -> None:
         self._job = None
@@ -265,6 +277,7 @@ class RunSection:
                 task.outputNode,
                 show=show,
                 companions=outcome.companions,
+                others=task.otherScans,
             )
         device = report["device_label"]
         return "\n".join([f"{node.GetName()}: done in {seconds:.0f} s on {device}.", *report["warnings"]])

@@ -17,8 +17,9 @@ class UpscaleTask:
 
     Attributes:
         inputNode: the volume node to upscale. outputNode: the one to fill; None makes a new one, called ``name``.
+        otherScans: the volume nodes that are to be fused with ``inputNode``; none where it is upscaled.
         sequenceNode: the sequence to upscale instead, whose current volume ``inputNode`` is; or None.
-        options: of the command ``upscale``, but for the box.
+        options: of the command ``upscale``, but for the box; of ``fuse`` where there are other scans.
         companions: each ``Companion`` that is wanted beside the result.
         box: first and last (excluded) index along i, j and k of what is upscaled, or None for all.
         imageTime: when the voxels were last changed: the same run of other voxels is another one.
@@ -38,6 +39,7 @@ class UpscaleTask:
     addsSlices: bool = False
     workload: Workload | None = None
     sequenceNode: Any = None
+    otherScans: tuple[Any, ...] = ()
 
     def commandOptions(self) -> list[str]:
         """Return all options of the command ``upscale``, those of the companions left out."""

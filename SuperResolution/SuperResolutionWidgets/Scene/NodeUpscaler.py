@@ -9,14 +9,14 @@ from .ResultPlacement import ResultPlacement
 from .VolumeNodes import volumeFromNode
 
 
-def importEngine():
-    """Return the module ``SuperResolutionLib.upscaling.upscale``.
+def importEngine(part: str = "upscaling.upscale"):
+    """Return a module of ``SuperResolutionLib``.
 
     Raises:
         InputError: PyTorch or another package that the engine needs is not installed.
     """
     try:
-        return importlib.import_module("SuperResolutionLib.upscaling.upscale")
+        return importlib.import_module(f"SuperResolutionLib.{part}")
     except (ImportError, OSError, AttributeError) as error:
         # OSError and AttributeError are what a half-installed PyTorch raises.
         raise InputError(

@@ -19,7 +19,7 @@ class ResultPlacement:
     """Puts a result beside its input: same study, same transform, same window, shown in the slice views."""
 
     INPUT_REFERENCE = "SuperResolution.input"
-    """The role under which the node of a result refers to its input."""
+    """The role under which the node of a result refers to its input, of a fused one to all its scans, in order."""
 
     REPORT_ATTRIBUTE = "SuperResolution.Report"
     """Attribute that every result has."""
@@ -81,13 +81,14 @@ class ResultPlacement:
 
     def comparables(self, result) -> list[Comparable]:
         """Return what a result can be compared with: its input, what came with it, the other results of the scene."""
-        inputNode = result.GetNodeReference(self.INPUT_REFERENCE)
-        found = [] if inputNode is None else [Comparable("Input", inputNode)]
+        count = result.GetNumberOfNodeReferences(self.INPUT_REFERENCE)
+        inputs = [result.GetNthNodeReference(self.INPUT_REFERENCE, number) for number in range(count)]
+        found = [Comparable("Input" if count == 1 else node.GetName(), node) for node in inputs if node is not None]
         for companion in Companion:
             node = result.GetNodeReference(companion.reference)
             if node is not None:
                 found.append(Comparable(companion.label(), node, sharesWindow=False))
-        return found + [Comparable(node.GetName(), node) for node in self.results() if node not in (result, inputNode)]
+        return found + [Comparable(node.GetName(), node) for node in self.results() if node not in (result, *inputs)]
 
     def _resultsOf(self, inputNode) -> list:
         return [
@@ -104,7 +105,17 @@ class ResultPlacement:
             return outputNode.GetName()
         return slicer.mrmlScene.GenerateUniqueName(name)
 
-    def place(self, volume, report: dict, inputNode, name: str, outputNode=None, show: bool = True, companions=None):
+    def place(
+        self,
+        volume,
+        report: dict,
+        inputNode,
+        name: str,
+        outputNode=None,
+        show: bool = True,
+        companions=None,
+        others=(),
+    ):
         """Return the node that holds ``volume``: ``outputNode``, or a new one called ``name``.
 
         All that can run out of memory happens before the scene is touched, and new nodes that cannot be finished are
@@ -116,6 +127,7 @@ class ResultPlacement:
                 changed.
             show: whether the views that show the input show the result instead, see ``_show``.
             companions: ``Companion`` to its volume; each gets a node of its own, to which the result's node refers.
+            others: further nodes that the result was made from, beside ``inputNode``.
         """
         staging = self._staged(volume)
         stagedCompanions = [(companion, self._staged(extra), extra) for companion, extra in (companions or {}).items()]
@@ -132,7 +144,7 @@ class ResultPlacement:
                 self._fill(node, staged, extra, inputNode)
                 self._colour(node, companion, extra)
                 self._joinStudy(inputNode, node)
-                references[companion.reference] = node.GetID()
+                references[companion.reference] = [node.GetID()]
             node = outputNode or self._newNode(name, created)
             with slicer.util.NodeModify(node):
                 if outputNode is None:
@@ -142,13 +154,13 @@ class ResultPlacement:
                     node.SetAttribute(self.NAME_ATTRIBUTE, title)
                 self._fill(node, staging, volume, inputNode)
                 self._writeProvenance(node, report, inputNode)
-                if inputNode.GetScene() is not None:
-                    references[self.INPUT_REFERENCE] = inputNode.GetID()
+                inputs = [made for made in (inputNode, *others) if made.GetScene() is not None]
+                references[self.INPUT_REFERENCE] = [made.GetID() for made in inputs]
                 self._refer(node, references)
             if not keepsDisplay:
                 self._copyDisplay(inputNode, node)
             self._joinStudy(inputNode, node)
-            DicomDescription().describe(inputNode, node, report)
+            DicomDescription().describe(inputNode, node, report, others)
         except Exception:
             for node in reversed(created):
                 self._remove(node)
@@ -195,8 +207,8 @@ class ResultPlacement:
     def _refer(self, node, references):
         for role in (self.INPUT_REFERENCE, *(companion.reference for companion in Companion)):
             node.RemoveNodeReferenceIDs(role)
-            if references.get(role):
-                node.SetNodeReferenceID(role, references[role])
+            for nodeID in references.get(role, ()):
+                node.AddNodeReferenceID(role, nodeID)
 
     def _colour(self, node, companion, volume):
         node.CreateDefaultDisplayNodes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import slicer
@@ -72,6 +73,40 @@ def volumeFromNode(node) -> Volume:
         acquired_shares=shares,
         acquired_from=SAID_BY if any(shares) else None,
     )
+
+
+def volumesFromNodes(nodes) -> list[Volume]:
+    """Return the voxels of the scans that are to be fused, and their places below the first one's parent transform.
+
+    Args:
+        nodes: volume nodes, the reference first.
+
+    Raises:
+        InputError: as ``volumeFromNode``; fewer than two nodes, one of them twice, or below transforms that differ and
+            are not linear.
+    """
+    nodes = list(nodes)
+    if len(nodes) < 2:
+        raise InputError("Fusing takes two scans or more of one patient; choose another beside the first.")
+    first, *others = nodes
+    for number, node in enumerate(nodes):
+        if node is not None and node in nodes[:number]:
+            raise InputError(f"{node.GetName()} is named twice; choose each scan once.")
+    volumes = [volumeFromNode(node) for node in nodes]
+    toFirst = volumes[0].ijk_to_ras @ np.linalg.inv(ijkToWorld(first))
+    placed = [volumes[0]]
+    for node, volume in zip(others, volumes[1:]):
+        transforms = [each.GetParentTransformNode() for each in (first, node)]
+        if transforms[0] is transforms[1]:
+            placed.append(volume)
+        elif all(transform is None or transform.IsTransformToWorldLinear() for transform in transforms):
+            placed.append(replace(volume, ijk_to_ras=toFirst @ ijkToWorld(node)))
+        else:
+            raise InputError(
+                f"{first.GetName()} and {node.GetName()} lie below different transforms that are not both linear;"
+                " harden them first."
+            )
+    return placed
 
 
 def _modality(node):

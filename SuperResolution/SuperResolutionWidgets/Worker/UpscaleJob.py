@@ -14,7 +14,7 @@ from .UpscaleOutcome import UpscaleOutcome
 
 
 class UpscaleJob:
-    """One run of the worker on one volume, or on the volumes of a sequence.
+    """One run of the worker on one volume, on the volumes of a sequence, or on several scans that become one.
 
     Its files live in a temporary folder that is gone when the job ends.
     """
@@ -64,6 +64,18 @@ class UpscaleJob:
         self._write({f"input/{name}": volume for name, volume in zip(self._frames, volumes)})
         folders = [str(self._folder / "input"), str(self._folder / "output")]
         self._run(["batch", *folders, "--no-compression", "--progress", "json", *options])
+
+    def startFusion(self, volumes, options) -> None:
+        """Hand several scans to the worker, the reference first, which makes one volume of them; see ``start``.
+
+        Args:
+            options: command-line options of ``fuse``.
+        """
+        names = [f"scan{number}.nrrd" for number in range(1, len(volumes) + 1)]
+        self._write(dict(zip(names, volumes)))
+        self._target, self._companions = self._folder / "output.nrrd", {}
+        sources = [str(self._folder / name) for name in names]
+        self._run(["fuse", *sources, str(self._target), "--no-compression", "--progress", "json", *options])
 
     def _write(self, volumes) -> None:
         import SimpleITK

@@ -18,12 +18,14 @@ KEPT = _keywords("""
     SpecificCharacterSet StudyInstanceUID StudyDate StudyTime StudyID StudyDescription AccessionNumber
     IssuerOfAccessionNumberSequence ReferringPhysicianName PhysiciansOfRecord NameOfPhysiciansReadingStudy
     ProcedureCodeSequence FrameOfReferenceUID PositionReferenceIndicator Modality Laterality ImageLaterality
-    BodyPartExamined AnatomicRegionSequence PatientPosition ProtocolName AcquisitionDate AcquisitionTime
-    AcquisitionNumber LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod
+    BodyPartExamined AnatomicRegionSequence PatientPosition
+    LossyImageCompression LossyImageCompressionRatio LossyImageCompressionMethod
     WindowCenter WindowWidth WindowCenterWidthExplanation VOILUTFunction
     ContrastBolusAgent ContrastBolusAgentSequence ContrastBolusRoute ContrastBolusVolume ContrastBolusTotalDose
     ContrastBolusIngredient
 """)
+KEPT_OF_ACQUISITION = _keywords("ProtocolName AcquisitionDate AcquisitionTime AcquisitionNumber")
+"""These and the next are true of an image of several series where all of them say the same."""
 KEPT_OF_MODALITY = {
     "MR": _keywords("""
         ScanningSequence SequenceVariant ScanOptions MRAcquisitionType SequenceName AngioFlag RepetitionTime EchoTime

@@ -67,6 +67,18 @@ def dicom_stack(path: os.PathLike | str, series: str | None = None, echo: int | 
         headers, what = _chosen(headers_in(path), series, path)
     else:
         headers, what = _of_file(path, series)
+    return stack_of_headers(headers, what, path, echo)
+
+
+def stack_of_headers(headers: list[Header], what: str, path: Path, echo: int | None = None) -> Stack:
+    """Return the stack that the images of a series make.
+
+    Args:
+        what: what to call them in an error. path: of the file, or of the folder in which they lie.
+
+    Raises:
+        InputError: as of ``read_dicom``.
+    """
     for header in headers:
         if header.flaw:
             raise InputError(f"{header.path.name} {header.flaw}; get a fresh copy of it.")

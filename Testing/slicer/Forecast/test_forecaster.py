@@ -17,6 +17,7 @@ from SuperResolutionWidgets.Forecast.Workload import Workload  # noqa: E402
 from SuperResolutionLib.acquisition.acquired_band import AcquiredBand
 from SuperResolutionLib.acquisition.survey import survey
 from SuperResolutionLib.errors import InputError
+from SuperResolutionLib.geometry.grid import Grid
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.upscaling.plan import plan
 from SuperResolutionLib.upscaling.request import UpscaleRequest
@@ -212,3 +213,17 @@ def test_a_long_time_without_progress_tells_nothing():
     left = TimeLeft(clock(0, 500))
     left.text(0, 10)
     assert left.text(0, 10) == ""
+
+
+def test_a_fusion_is_foretold_by_its_grid_and_the_number_of_its_scans_and_learns_from_runs():
+    times = RunTimes(StandInSettings(), cores=2)
+    grid = Grid(np.diag([0.5, 0.5, 0.5, 1]), (200, 200, 200))
+    scans = [volume((200, 200, 25), (0.5, 0.5, 4.0))] * 3
+    two, three = (Forecaster(times).prospectOfFusion(grid, scans[:count], "cpu") for count in (2, 3))
+    lines = three.text().replace("\u00a0", " ").splitlines()
+    assert lines[0] == "200 × 200 × 200 voxels at 0.5 × 0.5 × 0.5 mm, 16 MB"
+    assert lines[1] == "Takes about 2 min (a first guess) and 2.0 GB of memory"
+    assert two.seconds < three.seconds and two.memoryBytes == three.memoryBytes
+    times.remember(three.workload, 130.0, 120.0)
+    again = Forecaster(times).prospectOfFusion(grid, scans[:2], "cpu")
+    assert again.measured and again.seconds == pytest.approx(10 + 80)

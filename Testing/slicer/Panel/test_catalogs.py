@@ -39,6 +39,7 @@ def test_models_for_the_slice_plane_and_for_new_slices_are_offered_where_they_se
         Purpose.TIMES_4: [],
         Purpose.SPACING: ["flat"],
         Purpose.ISOTROPIC: ["through"],
+        Purpose.FUSION: [],
     }
     assert catalog.chosen(Purpose.ISOTROPIC, "", "standard").name == "through"
     assert catalog.chosen(Purpose.SPACING, "", "standard") is None

@@ -12,6 +12,7 @@ FIELDS = [
     "inputSelector",
     "outputSelector",
     "purposeComboBox",
+    *(f"scan{number}Selector" for number in range(2, 7)),
     "modelComboBox",
     "detailSlider",
     "regionSelector",
@@ -114,7 +115,7 @@ def test_every_node_selector_gets_the_scene(form):
 
 
 def test_label_maps_and_colour_volumes_are_not_offered(form):
-    for name in ("inputSelector", "outputSelector"):
+    for name in ("inputSelector", "outputSelector", "scan2Selector", "scan6Selector"):
         assert value(widgets(form)[name], "showChildNodeTypes") == "false"
 
 
@@ -160,7 +161,7 @@ def test_nothing_needs_more_than_300_pixels_whatever_it_says():
 def test_nothing_is_clipped(width):
     top, ui = load_panel()
     longest = {
-        "purposeComboBox": "Pixels 4 times finer (×4)",
+        "purposeComboBox": "One volume from several scans",
         "qualityComboBox": "Best (8 times slower)",
         "modelComboBox": "mri-x4-compact",
         "deviceComboBox": "GPU 0: RTX A6000, 44 GB free",
@@ -176,7 +177,7 @@ def test_nothing_is_clipped(width):
     ui.deviceNoteLabel.text = "Runs on the CPU: no NVIDIA GPU was found (nvidia-smi lists none)."
     for button in (ui.advancedCollapsibleButton, ui.compareCollapsibleButton):
         button.collapsed = False
-    top.resize(width, 1250)
+    top.resize(width, 1400)
     top.show()
     QtWidgets.QApplication.processEvents()
     assert top.width() == width
@@ -217,7 +218,7 @@ def test_the_tab_key_reaches_all_that_can_be_used(form):
     for button in (ui.upscaleButton, ui.previewButton, ui.liveButton, ui.cancelButton, ui.compareCollapsibleButton):
         button.enabled = True
     ui.advancedCollapsibleButton.collapsed = False
-    top.resize(350, 1000)
+    top.resize(350, 1200)
     top.show()
     top.activateWindow()
     QtWidgets.QApplication.processEvents()

@@ -89,3 +89,14 @@ def test_a_volume_from_a_file_gets_no_dicom_attributes(phantom, hierarchy, neare
 def test_a_series_number_that_is_missing_is_left_out(loadedSeries, hierarchy, nearest):
     hierarchy.SetItemAttribute(hierarchy.GetItemByDataNode(loadedSeries), "DICOM.SeriesNumber", "")
     assert "DICOM.SeriesNumber" not in attributesOf(hierarchy, upscaled(loadedSeries, nearest))
+
+
+def test_a_fused_result_refers_to_the_images_of_all_its_scans(loadedSeries, hierarchy, nearest, scene):
+    fine = nearest(volumeFromNode(loadedSeries), {"factor": 2}, lambda *step: None, lambda: False)
+    others = [slicer.util.addVolumeFromArray(fine.volume.voxels, name=name) for name in ("cor", "sag")]
+    item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), others[0])
+    hierarchy.SetItemUID(item, "DICOMInstanceUID", "1.2.3.5.1")
+    node = ResultPlacement().place(fine.volume, fine.report, loadedSeries, "Fused", others=others)
+    attributes = attributesOf(hierarchy, node)
+    assert attributes["DICOM.ReferencedInstanceUIDs"] == "1.2.3.4.1 1.2.3.4.2 1.2.3.5.1"
+    assert attributes["DICOM.SeriesDescription"] == "t1 tra fused 0.4 mm not for diagnosis"

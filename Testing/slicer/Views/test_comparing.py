@@ -582,4 +582,4 @@ def test_a_result_that_was_removed_cannot_be_compared(ready, phantom, views, sce
 
 
 def test_the_purpose_names_the_result(ready):
-    assert [purpose.suffix(0.5) for purpose in Purpose] == ["x2", "x4", "isotropic", "0.5 mm"]
+    assert [purpose.suffix(0.5) for purpose in Purpose] == ["x2", "x4", "isotropic", "0.5 mm", "fused"]

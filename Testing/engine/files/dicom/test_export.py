@@ -320,13 +320,19 @@ def test_the_mandatory_attributes_are_there(write_series, tmp_path, modality, ba
         assert float(image.WindowWidth) >= 1
 
 
+def test_no_side_is_asked_for_where_the_source_names_a_part_that_has_none(write_series, tmp_path):
+    source = write_series(BodyPartExamined="PROSTATE")
+    export_dicom(source, refined(read_volume(source), (2, 2, 1)), tmp_path / "out")
+    assert "Laterality" not in images_in(tmp_path / "out")[0]
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.float32], ids=str)
-@pytest.mark.parametrize("modality", ["MR", "CT"])
-def test_dciodvfy_finds_no_error(write_series, tmp_path, modality, dtype):
+@pytest.mark.parametrize("modality, part", [("MR", None), ("MR", "PROSTATE"), ("CT", None)])
+def test_dciodvfy_finds_no_error(write_series, tmp_path, modality, part, dtype):
     program = shutil.which("dciodvfy")
     if program is None:
         pytest.skip("dciodvfy, of Debian's dicom3tools, is not on the PATH")
-    source = write_series(f"{modality}_small.dcm")
+    source = write_series(f"{modality}_small.dcm", **({"BodyPartExamined": part} if part else {}))
     result = refined(read_volume(source), (2, 2, 2), dtype)
     export_dicom(source, result, tmp_path / "out", report_of(result))
     for path in (tmp_path / "out").iterdir():

@@ -23,7 +23,7 @@ class Folder:
     left_out: str = ""
 
 
-def folders_below(root: Path, results: Path) -> Iterator[Folder]:
+def folders_below(root: Path, results: Path | None = None) -> Iterator[Folder]:
     """Yield ``root`` and the folders below it that are not hidden; ``results`` and what lies in it are not looked at.
 
     A folder that several ways lead to is looked into once: by the way without links, or else by the first one. A folder

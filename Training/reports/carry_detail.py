@@ -31,13 +31,13 @@ def carry_detail(old: os.PathLike | str, new: os.PathLike | str) -> None:
     started = after.load(0.0).state_dict()
     if fidelity.keys() != started.keys() or any(started[name].ndim != fidelity[name].ndim for name in started):
         raise ValueError(f"{new} is not of the network of {old}")
-    changed = {name: value + _fitted(perceptual[name] - fidelity[name], value) for name, value in started.items()}
+    changed = {name: value + fitted(perceptual[name] - fidelity[name], value) for name, value in started.items()}
     training = f"Its fidelity weights, changed as stage 2 changed those of the {before.name} before."
     write_perceptual(changed, Path(new), training, 0)
 
 
-def _fitted(change: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return ``change`` with zeros for the input channels that are new in ``weights``."""
+def fitted(change: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return ``change``, weights or what is added to some, with zeros for the input channels new in ``weights``."""
     if change.shape == weights.shape:
         return change
     fitted = torch.zeros_like(weights)

@@ -48,7 +48,7 @@ from SuperResolutionLib.upscaling.upscale import upscale
 from .on_grid import on_grid
 from .smooth_gain import with_fitted_gain
 
-THICK, THIN = 4.0, 8
+THICK, THIN = 4.0, 4
 """mm, of a slice; and thin slices that are drawn to make one."""
 PLANES = {"transverse": (0, 1, 2), "coronal": (0, 2, 1), "sagittal": (1, 2, 0)}
 """The axes of the truth, i, j, k, that a stack's columns, rows and slices lie along."""

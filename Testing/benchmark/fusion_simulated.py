@@ -161,6 +161,13 @@ def _bias(dimensions: tuple[int, int, int], random: np.random.Generator) -> np.n
     return np.exp(field * (BIAS / np.abs(field).max()))
 
 
+def resampled_nearest(stack: Volume, grid: Grid) -> np.ndarray:
+    """Return the voxels of a stack as thick as they are on ``grid``, ``(k, j, i)`` float32."""
+    where = image_from_volume(Volume(np.zeros(grid.dimensions[::-1], np.uint8), grid.ijk_to_ras))
+    image = sitk.Cast(image_from_volume(stack), sitk.sitkFloat32)
+    return sitk.GetArrayFromImage(sitk.Resample(image, where, sitk.Transform(), sitk.sitkNearestNeighbor, 0.0))
+
+
 def placing_error(found: np.ndarray, true: np.ndarray, truth: Volume) -> float:
     """Return the mean distance, mm, between where two movements take the places in the box of ``truth``."""
     steps = [np.linspace(0, size - 1, 5) for size in truth.dimensions]
@@ -215,6 +222,10 @@ def measurements(truth: Volume, name: str, seed: int, options: argparse.Namespac
             short = method.replace(" ", "_")
             write_volume(Volume(image, grid.ijk_to_ras, "MR"), options.out / f"{name}_{seed}_{short}.nrrd")
 
+    if options.out:
+        image = resampled_nearest(stacks[0].stack, grid)
+        for method, voxels in (("truth", truth.voxels), ("as_acquired", image)):
+            write_volume(Volume(voxels, grid.ijk_to_ras, "MR"), options.out / f"{name}_{seed}_{method}.nrrd")
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
     request = FuseRequest(spacing=truth.spacing[0], output_type="float", sharpen=options.sharpen)
     result = fuse([each.stack for each in stacks], request)

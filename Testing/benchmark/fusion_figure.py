@@ -2,8 +2,8 @@
 
     python -m Testing.benchmark.fusion_figure PICTURE FOLDER SCAN [--seed N] [--zoom SHARE]
 
-A row for a cut across each of the truth's axes; the stack that is shown is the transverse one, its thick slices as they
-are, where it lies.
+The upper row is cut along i and k in the middle of the truth, the lower one along j and k; the stack that is shown is
+the first, its thick slices as they are.
 """
 
 from __future__ import annotations
@@ -39,19 +39,21 @@ def main() -> None:
     columns = {
         "As acquired, transverse": "as acquired",
         "Mean of three B-splines": "mean of B-splines",
-        **({f"Best single, by the {best}": best} if best else {}),
+        **({f"Best single: {best}": best} if best else {}),
         "Fused": "fused",
         "Truth": "truth",
     }
     images = {}
     for title, method in columns.items():
         name = f"{options.scan}_{options.seed}_{method.replace(' ', '_')}.nrrd"
-        images[title] = read_volume(options.folder / name).voxels.astype(np.float32)
+        volume = read_volume(options.folder / name)
+        # Feet down, whichever way the slices are counted.
+        images[title] = volume.voxels[:: -1 if volume.ijk_to_ras[2, 2] > 0 else 1].astype(np.float32)
     figure = Figure(figsize=(WIDTH * len(images), WIDTH * 2.15), facecolor=BACKGROUND)
     axes = figure.subplots(2, len(images))
     for row, axis in enumerate((1, 2)):
         for place, (title, voxels) in zip(axes[row], images.items()):
-            cut = np.take(voxels, voxels.shape[axis] // 2, axis)[::-1]
+            cut = np.take(voxels, voxels.shape[axis] // 2, axis)
             margins = [round(size * (1 - options.zoom) / 2) for size in cut.shape]
             cut = cut[margins[0] : cut.shape[0] - margins[0], margins[1] : cut.shape[1] - margins[1]]
             scale = IntensityScale.of(voxels)

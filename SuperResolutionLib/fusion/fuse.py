@@ -13,7 +13,7 @@ import torch
 
 from ..acquisition.survey import Survey, survey
 from ..errors import Cancelled, InputError
-from ..geometry.grid import Grid
+from ..geometry.grid import Box, Grid
 from ..geometry.ijk import ijk
 from ..geometry.intensity import as_scalar_type
 from ..geometry.resampling import resample_to_spacing
@@ -30,9 +30,10 @@ from .prior import Answer, Prior, prior_of
 from .report import decisions, fusion_step
 from .request import EXTENTS, MOTIONS, FuseRequest
 from .solving import Evidence, solve
+from .surroundings import box_within, mean_of_scans, patient_box
 from .trust import fit_of, weigh
 
-ITERATIONS = (3, 4)
+ITERATIONS = (2, 3)
 """Of conjugate gradients: before it is seen which slices do not fit, and after."""
 STAGES = 1 + sum(ITERATIONS)
 LEAST_NOISE = 0.005
@@ -93,39 +94,38 @@ def fuse(
 
     surveys = [_surveyed(volume, number) for number, volume in enumerate(volumes, 1)]
     seen = [each.seen for each in surveys]
-    placements = place(seen, request.motion != "none", request.force, on_step)
+    placements = place(seen, request.motion != "none", request.force, False, on_step)
     placed = [placement.placed(volume) for placement, volume in zip(placements, seen)]
     grid = fused_grid(placed, request.spacing or min(min(volume.spacing) for volume in placed), request.extent)
-    gains = _levelled(placed)
+    coarse = fused_grid(placed, LEVELLING_SPACING * max(max(volume.spacing) for volume in placed), "union")
+    samples = [smoothed_samples(volume, coarse) for volume in placed]
+    gains = level(samples, places_of(coarse))
+    patient = patient_box(samples, coarse, grid)
     placed = [_by(gain, volume) for gain, volume in zip(gains, placed)]
     if request.motion != "none":
         # A smooth bias pulls at the first registration: the second one sees none.
-        again = place(placed, True, request.force, on_step)
+        again = place(placed, True, request.force, True, on_step)
         placed = [finer.placed(volume) for finer, volume in zip(again, placed)]
         placements = [
-            finer if finer.detail is None else Placement.by(finer.movement @ coarser.movement, volume, finer.detail)
+            finer if finer.likeness is None else Placement.by(finer.movement @ coarser.movement, volume, finer.likeness)
             for finer, coarser, volume in zip(again, placements, seen)
         ]
-    answers, networks, warnings = _answers(surveys, placed, request, on_step, cancelled)
+    span, inner = surveys[0].stored.scale.span, grid.cropped(patient)
+    reach = max(reach_of(inner, _sampling(found, Grid.of(volume))) for found, volume in zip(surveys, placed))
+    fine, before = _with_margin(inner, reach)
+    boxes = [box_within(volume, fine, max(volume.spacing)) for volume in placed]
+    answers, networks, warnings = _answers(surveys, placed, boxes, request, on_step, cancelled)
     on_step(0, STAGES, "Putting the scans together")
-    span = surveys[0].stored.scale.span
-    samplings = [_sampling(found, volume) for found, volume in zip(surveys, placed)]
-    fine, before = _with_margin(grid, max(reach_of(grid, sampling) for sampling in samplings))
     prior = prior_of(answers, fine, span, stop_if_cancelled)
     del answers
     evidence = [
-        Evidence(
-            Measuring(fine, sampling),
-            torch.from_numpy(volume.voxels.astype(np.float32)),
-            found.stored.noise * found.stored.scale.span / gain.typical,
-            torch.from_numpy(_counted(found, volume, fine)),
-        )
-        for sampling, volume, found, gain in zip(samplings, placed, surveys, gains)
+        _evidence(found, volume, box, fine, gain) for found, volume, box, gain in zip(surveys, placed, boxes, gains)
     ]
     fused, done = prior.mean, 1
+    missed = [each.misses(fused) for each in evidence]
     for iterations in ITERATIONS:
-        for each, found in zip(evidence, surveys):
-            weigh(each, fused, LEAST_NOISE * span, 2 - found.slice_axis)
+        for each, rest, found in zip(evidence, missed, surveys):
+            weigh(each, rest, LEAST_NOISE * span, 2 - found.slice_axis)
         on_step(done, STAGES, "Putting the scans together")
 
         def on_iteration() -> None:
@@ -133,9 +133,14 @@ def fuse(
             done += 1
             on_step(done, STAGES, "Putting the scans together")
 
-        fused = solve(prior.mean, prior.doubt, evidence, iterations, on_iteration)
-    fits = [fit_of(each, fused, 2 - found.slice_axis) for each, found in zip(evidence, surveys)]
-    volume = _cut(fused, prior, grid, before, surveys[0], request)
+        fused = solve(prior.mean, prior.doubt, evidence, fused, missed, iterations, on_iteration)
+    fits = [
+        fit_of(each, rest, 2 - found.slice_axis, box[0][found.slice_axis])
+        for each, rest, found, box in zip(evidence, missed, surveys, boxes)
+    ]
+    whole = mean_of_scans(placed, grid, float(surveys[0].seen.voxels.min()))
+    _put_in(whole, patient, fused, prior, before)
+    volume = _as_scan(whole, grid, surveys[0], request)
     device = choose_device(request.device)
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -212,28 +217,23 @@ def _surveyed(volume: Volume, number: int) -> Survey:
     return found
 
 
-def _levelled(placed: list[Volume]) -> list[Gain]:
-    thickest = max(max(volume.spacing) for volume in placed)
-    grid = fused_grid(placed, LEVELLING_SPACING * thickest, "union")
-    return level([smoothed_samples(volume, grid) for volume in placed], places_of(grid))
-
-
 def _answers(
     surveys: list[Survey],
     placed: list[Volume],
+    boxes: list[Box],
     request: FuseRequest,
     progress: Callable[[int, int, str], None],
     cancelled: Callable[[], bool],
 ) -> tuple[list[Answer], list[dict], list[str]]:
-    """Return each scan's answer, the parts of the networks that ran, and what they warned of."""
+    """Return each scan's answer in its box, the parts of the networks that ran, and what they warned of."""
     answers, parts, warnings = [], [], []
-    for number, (found, volume) in enumerate(zip(surveys, placed), 1):
+    for number, (found, volume, box) in enumerate(zip(surveys, placed, boxes), 1):
         normal = volume.ijk_to_ras[:3, found.slice_axis] / volume.spacing[found.slice_axis]
         isotropic = max(volume.spacing) < ISOTROPIC_WITHIN * min(volume.spacing)
         if isotropic:
-            fine = volume
+            fine = volume.cropped(*box)
         elif request.sharpen:
-            wanted = UpscaleRequest(factor=None, isotropic=True, output_type="float", device=request.device)
+            wanted = UpscaleRequest(factor=None, isotropic=True, output_type="float", device=request.device, box=box)
             result = upscale(
                 replace(volume, slice_axis=found.slice_axis, slice_thickness=found.thickness),
                 wanted,
@@ -244,7 +244,7 @@ def _answers(
             parts += result.report["steps"]
             warnings += [f"Scan {number}: {words}" for words in result.report["warnings"]]
         else:
-            fine = resample_to_spacing(volume, (min(volume.spacing),) * 3)
+            fine = resample_to_spacing(volume.cropped(*box), (min(volume.spacing),) * 3)
         answers.append(Answer(fine, normal, found.thickness))
     return answers, parts, warnings
 
@@ -265,14 +265,17 @@ def _with_margin(grid: Grid, reach: int) -> tuple[Grid, tuple[int, int, int]]:
     return Grid(matrix, dimensions), before
 
 
-def _cut(
-    fused: torch.Tensor, prior: Prior, grid: Grid, before: tuple[int, int, int], first: Survey, request: FuseRequest
-) -> Volume:
-    box = tuple(slice(start, start + size) for start, size in zip(before[::-1], grid.dimensions[::-1]))
-    voxels, cover = fused[box].numpy(), prior.cover[box].numpy()
+def _put_in(whole: np.ndarray, patient: Box, fused: torch.Tensor, prior: Prior, before: tuple[int, int, int]) -> None:
+    """Put what was solved for into its box of ``whole``, wherever a scan covers it."""
+    first, last = patient
+    inside = tuple(slice(low, high) for low, high in zip(first[::-1], last[::-1]))
+    solved = tuple(slice(start, start + high - low) for start, low, high in zip(before[::-1], first[::-1], last[::-1]))
+    whole[inside] = np.where(prior.cover[solved].numpy() > 0, fused[solved].numpy(), whole[inside])
+
+
+def _as_scan(voxels: np.ndarray, grid: Grid, first: Survey, request: FuseRequest) -> Volume:
     if first.magnitude:
-        voxels = np.maximum(voxels, 0)
-    voxels = np.where(cover > 0, voxels, np.float32(first.seen.voxels.min()))
+        np.maximum(voxels, 0, out=voxels)
     scalar_type = first.volume.voxels.dtype if request.output_type == "input" else np.dtype(np.float32)
     return Volume(as_scalar_type(voxels, scalar_type), grid.ijk_to_ras, first.modality)
 
@@ -281,16 +284,30 @@ def _by(gain: Gain, volume: Volume) -> Volume:
     return replace(volume, voxels=volume.voxels.astype(np.float32) / gain.of(Grid.of(volume)))
 
 
-def _sampling(found: Survey, volume: Volume) -> Sampling:
-    return Sampling(Grid.of(volume), found.slice_axis, found.thickness, ijk(found.band.acquired_spacing))
+def _sampling(found: Survey, grid: Grid) -> Sampling:
+    return Sampling(grid, found.slice_axis, found.thickness, ijk(found.band.acquired_spacing))
 
 
-def _counted(found: Survey, volume: Volume, fine: Grid) -> np.ndarray:
-    """Return 1 for the voxels of a scan that were measured and lie in the fine grid, else 0: ``(k, j, i)`` float32."""
+def _evidence(found: Survey, volume: Volume, box: Box, fine: Grid, gain: Gain) -> Evidence:
+    """Return what the part of a placed and levelled scan in ``box`` says."""
+    part = volume.cropped(*box)
+    counted = _counted(part, fine)
+    if found.absent is not None:
+        counted &= ~found.absent.mask[tuple(slice(low, high) for low, high in zip(box[0][::-1], box[1][::-1]))]
+    return Evidence(
+        Measuring(fine, _sampling(found, Grid.of(part))),
+        torch.from_numpy(part.voxels.astype(np.float32)),
+        found.stored.noise * found.stored.scale.span / gain.typical,
+        torch.from_numpy(counted.astype(np.float32)),
+    )
+
+
+def _counted(volume: Volume, fine: Grid) -> np.ndarray:
+    """Return which voxels of a scan lie in the fine grid, but for its margin: ``(k, j, i)`` bool."""
     to_fine = np.linalg.solve(fine.ijk_to_ras, volume.ijk_to_ras)
     i, j, k = (np.arange(size, dtype=float) for size in volume.dimensions)
-    counted = np.ones(volume.voxels.shape, bool) if found.absent is None else ~found.absent.mask
+    counted = np.ones(volume.voxels.shape, bool)
     for row, size in zip(to_fine, fine.dimensions):
         at = row[2] * k[:, None, None] + row[1] * j[:, None] + row[0] * i + row[3]
-        counted &= (at > 0) & (at < size - 1)
-    return counted.astype(np.float32)
+        counted &= (at > MARGIN - 0.5) & (at < size - MARGIN - 0.5)
+    return counted

@@ -17,6 +17,8 @@ DEGREE = 3
 STIFFNESS = 1e-3
 """By which the smooth part is held back, as a share of what all samples say: few samples bend nothing."""
 ROUNDS = 4
+NODES = 48
+"""Along each axis of a volume, at which its gain is computed."""
 OUTLYING = 0.2
 """Difference of the logarithms beyond which a sample says less and less: something else than the gain differs there."""
 
@@ -40,13 +42,16 @@ class Gain:
 
     def of(self, grid: Grid) -> np.ndarray:
         """Return the gain at each voxel of ``grid``, ``(k, j, i)`` float32."""
-        result = np.empty(grid.dimensions[::-1], np.float32)
-        j, i = np.meshgrid(np.arange(grid.dimensions[1]), np.arange(grid.dimensions[0]), indexing="ij")
-        for k in range(grid.dimensions[2]):
-            index = np.stack([i, j, np.full_like(i, k), np.ones_like(i)], axis=-1).reshape(-1, 4)
-            places = index @ grid.ijk_to_ras[:3].T
-            result[k] = np.exp(_basis(places, self.low, self.high) @ self.coefficients).reshape(j.shape)
-        return result
+        ends = [np.linspace(0, size - 1, min(size, NODES)) for size in grid.dimensions[::-1]]
+        k, j, i = (at.ravel() for at in np.meshgrid(*ends, indexing="ij"))
+        places = np.stack([i, j, k, np.ones_like(i)], axis=-1) @ grid.ijk_to_ras[:3].T
+        gains = np.exp(_basis(places, self.low, self.high) @ self.coefficients)
+        gains = gains.astype(np.float32).reshape([len(at) for at in ends])
+        # So smooth a thing needs no more than straight lines between a few nodes.
+        for at, size in zip(ends, grid.dimensions[::-1]):
+            between = np.stack([np.interp(np.arange(size), at, node) for node in np.eye(len(at))])
+            gains = np.tensordot(gains, between.astype(np.float32), axes=(0, 0))  # the next axis comes first
+        return gains
 
     @property
     def typical(self) -> float:

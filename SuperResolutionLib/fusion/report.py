@@ -20,12 +20,12 @@ def decisions(
     size = " x ".join(str(value) for value in grid.dimensions)
     said = [f"{len(placements)} scans become one volume of {size} voxels of {float(grid.spacing[0]):.3g} mm."]
     for number, (placement, gain, fit) in enumerate(zip(placements, gains, fits), 1):
-        if placement.detail is not None:
+        if placement.likeness is not None:
             how = f"was moved by {placement.moved:.2f} mm and turned by {placement.turned:.2f} degrees"
             how = how if request.motion != "none" else "lies where its file puts it"
             said.append(
-                f"Scan {number} {how}; its detail correlates with that of scan 1 by {placement.detail:.2f}, and it is"
-                f" {gain.typical:.2f} times as bright."
+                f"Scan {number} {how}; its detail correlates with that of scan 1 by {placement.likeness.detail:.2f},"
+                f" and it is {gain.typical:.2f} times as bright."
             )
         if fit.doubted:
             which = ", ".join(str(index) for index in fit.doubted)
@@ -73,7 +73,8 @@ def fusion_step(
                 "movement": [[round(float(value), 6) for value in row] for row in placement.movement],
                 "moved_mm": round(placement.moved, 3),
                 "turned_degrees": round(placement.turned, 3),
-                "detail_correlation": None if placement.detail is None else round(placement.detail, 3),
+                "detail_correlation": None if placement.likeness is None else round(placement.likeness.detail, 3),
+                "contrast_departure": None if placement.likeness is None else round(placement.likeness.departure, 3),
                 "gain": round(gain.typical, 4),
                 "noise_percent": round(100 * fit.noise / span, 3),
                 "residual_percent": round(100 * fit.residual / span, 3),

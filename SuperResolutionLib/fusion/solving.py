@@ -26,6 +26,11 @@ class Evidence:
     noise: float
     trust: torch.Tensor
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """How much the square of what is missed counts, voxel by voxel."""
+        return self.trust / self.noise**2
+
     def misses(self, fine: torch.Tensor) -> torch.Tensor:
         """Return by how much ``fine`` misses each voxel, in the voxels' units."""
         return self.measured - self.measuring(fine)
@@ -35,6 +40,8 @@ def solve(
     prior: torch.Tensor,
     doubt: torch.Tensor,
     evidence: Sequence[Evidence],
+    start: torch.Tensor,
+    missed: Sequence[torch.Tensor],
     iterations: int,
     on_iteration: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
@@ -49,25 +56,26 @@ def solve(
     Args:
         prior: where nothing was measured it stays as it is.
         doubt: SD of the error of ``prior`` at each voxel, same shape, above 0.
+        start: the x to go on from. missed: of each stack, by how much ``start`` misses its voxels; it is changed in
+            place to what is missed by the x that is returned, so that nobody has to compute it again.
         on_iteration: called after each; may raise to stop.
     """
-    root = [torch.sqrt(each.trust) / each.noise for each in evidence]
-    left = [each.misses(prior) * weight for each, weight in zip(evidence, root)]
-    z = torch.zeros_like(prior)
-    gradient = _gradient(evidence, root, left, doubt, z)
+    z = (start - prior).div_(doubt)
+    gradient = _gradient(evidence, missed, doubt, z)
     direction = gradient.clone()
     squared = _dot(gradient, gradient)
     for _ in range(iterations):
         if squared == 0:
             break
         step_volume = direction * doubt
-        seen = [each.measuring(step_volume) * weight for each, weight in zip(evidence, root)]
+        seen = [each.measuring(step_volume) for each in evidence]
         del step_volume
-        step = squared / (sum(_dot(part, part) for part in seen) + _dot(direction, direction))
+        explained = sum(_dot(part, part * each.weight) for each, part in zip(evidence, seen))
+        step = squared / (explained + _dot(direction, direction))
         z.add_(direction, alpha=step)
-        for rest, part in zip(left, seen):
+        for rest, part in zip(missed, seen):
             rest.sub_(part, alpha=step)
-        gradient = _gradient(evidence, root, left, doubt, z)
+        gradient = _gradient(evidence, missed, doubt, z)
         before, squared = squared, _dot(gradient, gradient)
         direction.mul_(squared / before).add_(gradient)
         on_iteration()
@@ -75,15 +83,11 @@ def solve(
 
 
 def _gradient(
-    evidence: Sequence[Evidence],
-    root: Sequence[torch.Tensor],
-    left: Sequence[torch.Tensor],
-    doubt: torch.Tensor,
-    z: torch.Tensor,
+    evidence: Sequence[Evidence], missed: Sequence[torch.Tensor], doubt: torch.Tensor, z: torch.Tensor
 ) -> torch.Tensor:
     gradient = torch.zeros_like(z)
-    for each, weight, rest in zip(evidence, root, left):
-        each.measuring.add_adjoint(rest * weight, gradient)
+    for each, rest in zip(evidence, missed):
+        each.measuring.add_adjoint(rest * each.weight, gradient)
     return gradient.mul_(doubt).sub_(z)
 
 

@@ -33,17 +33,17 @@ class Fit:
     doubted: tuple[int, ...]
 
 
-def weigh(evidence: Evidence, fine: torch.Tensor, least_noise: float, slice_axis: int) -> None:
-    """Set the noise of a stack and the trust in its voxels by how ``fine`` misses them.
+def weigh(evidence: Evidence, missed: torch.Tensor, least_noise: float, slice_axis: int) -> None:
+    """Set the noise of a stack and the trust in its voxels by how much a fine volume misses them.
 
     The noise is the robust SD of what is missed (1.4826 times the median of its size), no less than what it was. Voxels
     have the weights of Huber (1964), "Robust estimation of a location parameter", and whole slices their square.
 
     Args:
+        missed: ``(k, j, i)`` of the stack, what was measured less what should have been.
         slice_axis: of the arrays, 0, 1, 2 for k, j, i.
     """
     counted = evidence.trust > 0
-    missed = evidence.misses(fine)
     size = missed.abs()
     noise = max(least_noise, evidence.noise, TO_DEVIATION * float(size[counted].median()) if counted.any() else 0.0)
     other = tuple(axis for axis in range(3) if axis != slice_axis)
@@ -55,10 +55,10 @@ def weigh(evidence: Evidence, fine: torch.Tensor, least_noise: float, slice_axis
     evidence.noise, evidence.trust = noise, counted * of_slice * of_voxel
 
 
-def fit_of(evidence: Evidence, fine: torch.Tensor, slice_axis: int) -> Fit:
-    """Return how well ``fine`` agrees with a stack. Arguments as of ``weigh``."""
+def fit_of(evidence: Evidence, missed: torch.Tensor, slice_axis: int, first_slice: int = 0) -> Fit:
+    """Return how well a fine volume agrees with a stack. Arguments as of ``weigh``, and the first slice's number."""
     counted = evidence.trust > 0
-    missed = evidence.misses(fine)[counted]
+    missed = missed[counted]
     other = tuple(axis for axis in range(3) if axis != slice_axis)
     trust = evidence.trust.sum(dim=other) / counted.sum(dim=other).clamp(min=1)
     doubted = torch.nonzero((trust < DOUBTED) & counted.any(dim=other[1]).any(dim=other[0])).flatten()
@@ -68,5 +68,5 @@ def fit_of(evidence: Evidence, fine: torch.Tensor, slice_axis: int) -> Fit:
         evidence.noise,
         float(missed.square().mean().sqrt()),
         float((missed.abs() > 3 * evidence.noise).float().mean()),
-        tuple(int(index) for index in doubted),
+        tuple(first_slice + int(index) for index in doubted),
     )

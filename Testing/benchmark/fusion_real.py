@@ -5,7 +5,7 @@
 For each two of the three scans: they are fused, the result is averaged to the slices of the third (which is placed on
 each method's result by the same registration), and both are compared within what all three show, after a smooth gain.
 The same is done with the answer of each scan alone, by the network for new slices and by cubic B-spline, and with the
-mean of both B-splines. Prints a table, and writes table.md, records.json and the volumes.
+mean of both B-splines. Scans that do not look alike are fused all the same (--force). Prints a table, and writes table.md, records.json and the volumes.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def main() -> None:
     splines = [resample_to_spacing(volume, (min(volume.spacing),) * 3) for volume in scans]
     for left_out in range(3):
         first, second = (number for number in range(3) if number != left_out)
-        fused = fuse([scans[first], scans[second]], FuseRequest(extent="common", output_type="float"))
-        movement = place([scans[first], scans[second]])[1]
+        fused = fuse([scans[first], scans[second]], FuseRequest(extent="common", output_type="float", force=True))
+        movement = place([scans[first], scans[second]], force=True)[1]
         grid = Grid.of(fused.volume)
 
         def on_fused(volume: Volume, grid: Grid = grid) -> Volume:

@@ -49,7 +49,9 @@ def test_moved_stacks_of_other_brightness_are_placed_and_levelled(truth, stack, 
     scans = result.report["steps"][0]["scans"]
     assert scans[1]["gain"] == pytest.approx(1.2, rel=0.05)
     assert scans[2]["gain"] == pytest.approx(0.8, rel=0.05)
-    unmoved = fuse(stacks, FuseRequest(motion="none", extent="first", **PLAIN))
+    with pytest.raises(InputError, match=r"^Scan 2 does not fit scan 1 where its file puts it .*--force\.$"):
+        fuse(stacks, FuseRequest(motion="none", **PLAIN))
+    unmoved = fuse(stacks, FuseRequest(motion="none", extent="first", force=True, **PLAIN))
     assert decibels(result.volume.voxels, truth.voxels) > decibels(unmoved.volume.voxels, truth.voxels) + 2
 
 
@@ -92,12 +94,19 @@ def test_what_no_scan_covers_is_empty_and_the_result_keeps_type_and_frame(truth,
     np.testing.assert_allclose(common.volume.ras_bounds(), half.ras_bounds(), atol=1e-4)
 
 
-def test_stacks_that_do_not_belong_together_are_refused_in_one_sentence(three_stacks):
-    inverted = Volume(
-        (three_stacks[1].voxels > 60) * (900 - three_stacks[1].voxels), three_stacks[1].ijk_to_ras, "MR", 4.0, 2
-    )
-    with pytest.raises(InputError, match=r"^Scan 2 cannot be aligned with scan 1 .*another contrast.*--force\.$"):
-        fuse([three_stacks[0], inverted])
+def test_another_contrast_is_refused_though_its_detail_agrees(truth, stack, movement):
+    # Bright tissue is dark, as cerebrospinal fluid is in T1; the outline and all edges remain where they are.
+    other = Volume(np.where(truth.voxels > 60, 1100 - 0.75 * truth.voxels, truth.voxels), truth.ijk_to_ras, "MR")
+    stacks = [stack(truth, noise=6), stack(other, "coronal", movement((1, 1, 0), (1, 0, 1)), noise=6)]
+    with pytest.raises(InputError, match=r"^Scan 2 has another contrast than scan 1 .*--force\.$"):
+        fuse(stacks, FuseRequest(sharpen=False))
+    forced = fuse(stacks, FuseRequest(sharpen=False, force=True))
+    assert forced.report["steps"][0]["scans"][1]["contrast_departure"] > 0.3
+
+
+def test_another_patient_and_another_region_are_refused(truth, patient, stack, three_stacks):
+    with pytest.raises(InputError, match=r"^Scan 2 (cannot be aligned|has another contrast) .*--force\.$"):
+        fuse([three_stacks[0], stack(patient(seed=5), "coronal")], FuseRequest(sharpen=False))
     far = np.eye(4)
     far[0, 3] = 300
     elsewhere = Volume(three_stacks[1].voxels, far @ three_stacks[1].ijk_to_ras, "MR", 4.0, 2)
@@ -105,6 +114,17 @@ def test_stacks_that_do_not_belong_together_are_refused_in_one_sentence(three_st
         fuse([three_stacks[0], elsewhere])
     with pytest.raises(InputError, match="two scans"):
         fuse([three_stacks[0]])
+
+
+@pytest.mark.parametrize("scene", ["noise", "bias", "half of it"])
+def test_one_contrast_is_not_refused(truth, stack, movement, scene):
+    gain = np.exp(0.25 * np.linspace(-1, 1, 12))[:, None, None] if scene == "bias" else 1.3
+    other = stack(truth, "coronal", movement((2, 1, -2), (1, 2, -1)), gain, 40 if scene == "noise" else 6)
+    if scene == "half of it":
+        other = other.cropped((0, 0, 3), (48, 48, 9))
+    alike = place([stack(truth, noise=40 if scene == "noise" else 6), other])[1].likeness
+    assert alike.detail > 0.6
+    assert alike.departure < 0.12
 
 
 def test_progress_ends_and_a_cancelled_fusion_stops(three_stacks):
@@ -115,6 +135,43 @@ def test_progress_ends_and_a_cancelled_fusion_stops(three_stacks):
     with pytest.raises(Cancelled):
         fuse(three_stacks[:2], progress=lambda *words: seen.append(words), cancelled=lambda: len(seen) > 2)
     assert len(seen) <= 4
+
+
+def test_two_planes_are_better_than_either(truth, three_stacks):
+    both = fuse(three_stacks[:2], FuseRequest(motion="none", **PLAIN)).volume
+    alone = [interpolated([each], truth) for each in three_stacks[:2]]
+    assert decibels(both.voxels, truth.voxels) > max(decibels(image, truth.voxels) for image in alone) + 2
+
+
+@pytest.mark.parametrize("motion", ["none", "stacks"])
+def test_two_stacks_of_one_plane_whose_slices_lie_between_each_others_are_better_than_either(
+    truth, stack, movement, motion
+):
+    between = movement(shift=(0, 0, 2.0))
+    shifted = stack(truth, movement=between)
+    stacks = [stack(truth), Volume(shifted.voxels, between @ shifted.ijk_to_ras, "MR", 4.0, 2)]
+    result = fuse(stacks, FuseRequest(motion=motion, extent="first", **PLAIN))
+    assert result.report["steps"][0]["scans"][1]["moved_mm"] < 0.3
+    alone = interpolated(stacks[:1], truth)
+    assert decibels(result.volume.voxels, truth.voxels) > decibels(alone, truth.voxels) + 1.5
+
+
+def test_air_about_the_patient_is_not_solved_for_and_stays_as_the_scans_show_it(truth, stack):
+    random, stacks = np.random.default_rng(0), []
+    for plane in ("transverse", "coronal"):
+        scan = stack(truth, plane, noise=6)
+        matrix = scan.ijk_to_ras.copy()
+        matrix[:3, 3] -= matrix[:3, :2] @ [24, 24]
+        voxels = 7 + np.rint(random.normal(0, 2, (12, 96, 96))).astype(np.int16)
+        voxels[:, 24:72, 24:72] = scan.voxels
+        stacks.append(Volume(voxels, matrix, "MR", 4.0, 2))
+    result = fuse(stacks, FuseRequest(motion="none", extent="first", **PLAIN)).volume
+    narrow = fuse(
+        [stack(truth, plane, noise=6) for plane in ("transverse", "coronal")], FuseRequest(motion="none", **PLAIN)
+    )
+    assert result.dimensions == (96, 96, 48)
+    assert result.voxels[:, :8, :8].mean() == pytest.approx(7, abs=0.5)
+    assert decibels(result.voxels[:, 24:72, 24:72], truth.voxels) > decibels(narrow.volume.voxels, truth.voxels) - 0.3
 
 
 def test_the_same_scans_give_the_same_volume(truth, stack, movement):

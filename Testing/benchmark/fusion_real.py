@@ -5,7 +5,8 @@
 For each two of the three scans: they are fused, the result is averaged to the slices of the third (which is placed on
 each method's result by the same registration), and both are compared within what all three show, after a smooth gain.
 The same is done with the answer of each scan alone, by the network for new slices and by cubic B-spline, and with the
-mean of both B-splines. Scans that do not look alike are fused all the same (--force). Prints a table, and writes table.md, records.json and the volumes.
+mean of both B-splines. Scans that do not look alike are fused all the same (--force). Prints a table, and writes
+table.md, records.json and the volumes.
 """
 
 from __future__ import annotations

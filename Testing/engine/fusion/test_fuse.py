@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SuperResolutionLib.errors import Cancelled, InputError
-from SuperResolutionLib.fusion.fuse import fuse, fused_grid
+from SuperResolutionLib.fusion.extent import fused_grid
+from SuperResolutionLib.fusion.fuse import fuse
 from SuperResolutionLib.fusion.placing import place
 from SuperResolutionLib.fusion.request import FuseRequest
 from SuperResolutionLib.geometry.volume import Volume

@@ -57,7 +57,7 @@ class CohortTask:
                 self.request,
                 series=volume.series,
                 added=volume.added_file if self.added else None,
-                uncertainty=volume.uncertainty_file if self.request.uncertainty else None,
+                error=volume.error_file if self.request.error else None,
                 report_file=volume.report_file,
                 fingerprint=key,
                 compressed=self.compressed,
@@ -95,7 +95,7 @@ class CohortTask:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        wanted = [(volume.added_file, self.added), (volume.uncertainty_file, self.request.uncertainty)]
+        wanted = [(volume.added_file, self.added), (volume.error_file, self.request.error)]
         return report if same and all(path.exists() for path, wished in wanted if wished) else None
 
 

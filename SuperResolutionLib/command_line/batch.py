@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from .exit_codes import CANCELLED, DONE, SOME_FAILED
-from .options import add_acquisition, add_engine, add_grid, add_part_and_type, request
+from .options import Gone, add_acquisition, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
 
 
@@ -19,9 +19,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     add_part_and_type(parser)
     add_acquisition(parser)
     parser.add_argument("--added", action="store_true", help="also write NAME.added.nrrd, as upscale --added")
-    parser.add_argument(
-        "--uncertainty", action="store_true", help="also write NAME.uncertainty.nrrd, the ensemble's SD"
-    )
+    parser.add_argument("--error", action="store_true", help="also write NAME.error.nrrd, as upscale --error")
+    parser.add_argument("--uncertainty", action=Gone, help=argparse.SUPPRESS, instead="--error")
     parser.add_argument("--resume", action="store_true", help="skip what is there from the same input and options")
     crew = parser.add_mutually_exclusive_group()
     crew.add_argument("--workers", type=int, default=1, metavar="N", help="volumes at a time, by dask (1)")
@@ -37,7 +36,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     outcomes = upscale_folder(
         options.input,
         options.output,
-        request(options, uncertainty=options.uncertainty, labels="found" if options.labels else None),
+        request(options, error=options.error, labels="found" if options.labels else None),
         added=options.added,
         resume=options.resume,
         workers=options.workers,

@@ -12,18 +12,18 @@ class Companion(enum.Enum):
     """A volume that comes with a result where the user wants it; the value is the engine's word for it."""
 
     ADDED = "added"
-    UNCERTAINTY = "uncertainty"
+    ERROR = "error"
 
     @property
     def meaning(self) -> str:
         """What its voxels say, in the middle of a sentence."""
         return {
             Companion.ADDED: "what was added to a scan",
-            Companion.UNCERTAINTY: "how uncertain a result is",
+            Companion.ERROR: "how far a result may be off",
         }[self]
 
     def label(self) -> str:
-        return {Companion.ADDED: "What was added", Companion.UNCERTAINTY: "Uncertainty"}[self]
+        return {Companion.ADDED: "What was added", Companion.ERROR: "Expected error"}[self]
 
     @property
     def reference(self) -> str:
@@ -33,7 +33,7 @@ class Companion(enum.Enum):
     @property
     def colorNodeID(self) -> str:
         """Slicer's colour table for it: diverging where values have a sign."""
-        table = {Companion.ADDED: "DivergingBlueRed", Companion.UNCERTAINTY: "Inferno"}[self]
+        table = {Companion.ADDED: "DivergingBlueRed", Companion.ERROR: "Inferno"}[self]
         return f"vtkMRMLColorTableNodeFile{table}.txt"
 
     def window(self, voxels: np.ndarray) -> tuple[float, float]:

@@ -28,7 +28,7 @@ BUTTONS = [
     "asStoredCheckBox",
     "adaptCheckBox",
     "addedCheckBox",
-    "uncertaintyCheckBox",
+    "errorCheckBox",
     "checkInstallationButton",
     "previewButton",
     "liveButton",

@@ -228,8 +228,8 @@ def test_a_reused_result_of_another_scan_gets_that_scans_window(phantom, scene, 
 def test_what_came_with_a_result_is_refused_as_input(phantom, upscale):
     from SuperResolutionWidgets.Scene.Companion import COMPANION_ATTRIBUTE
 
-    phantom.SetAttribute(COMPANION_ATTRIBUTE, "uncertainty")
-    with pytest.raises(InputError, match="shows how uncertain a result is; choose the scan"):
+    phantom.SetAttribute(COMPANION_ATTRIBUTE, "error")
+    with pytest.raises(InputError, match="shows how far a result may be off; choose the scan"):
         upscale(phantom)
 
 

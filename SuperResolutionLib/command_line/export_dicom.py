@@ -20,6 +20,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("result", metavar="RESULT", help="its result, .nrrd, .nii.gz, ...")
     parser.add_argument("output", metavar="OUT_DIR", help="a new or empty folder")
     add_choice(parser)
+    parser.add_argument("--error", action="store_true", help="RESULT is the expected error that upscale --error wrote")
     parser.add_argument("--report", metavar="FILE", help="upscale's report; RESULT.json by default, where it is there")
     parser.set_defaults(run=run)
 
@@ -42,6 +43,6 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
             raise InputError(f"{path} is not a report of upscale; give the one that was made with the result.")
     result = read_volume(options.result)
     choice = {"series": options.series, "echo": options.echo}
-    uid = export_dicom(options.source, result, options.output, report, stop, **choice)
+    uid = export_dicom(options.source, result, options.output, report, stop, **choice, is_error=options.error)
     print(f"{options.output}: {result.dimensions[2]} images, series {uid}")
     return DONE

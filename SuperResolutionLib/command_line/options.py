@@ -22,7 +22,9 @@ class Gone(argparse.Action):
         self.instead = instead
 
     def __call__(self, *arguments: Any, **options: Any) -> None:
-        raise InputError(f"{self.option_strings[0]} has gone; use {self.instead}, which tells how far a result may be off.")
+        raise InputError(
+            f"{self.option_strings[0]} has gone; use {self.instead}, which tells how far off a result may be."
+        )
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

@@ -42,9 +42,7 @@ class ErrorCalibration:
         """Return what ``read`` takes."""
         return {
             "noise_percent": [round(100 * level, 3) for level in self.noise],
-            "multiples": {
-                f"{percent:g}": [round(v, 3) for v in row] for percent, row in self.multiples.items()
-            },
+            "multiples": {f"{percent:g}": [round(v, 3) for v in row] for percent, row in self.multiples.items()},
             "perceptual": round(self.perceptual, 3),
         }
 

@@ -21,7 +21,7 @@ import numpy as np
 from SuperResolutionLib.models.bundles import Model, read_model
 from SuperResolutionLib.models.error_calibration import ONE_SD, ErrorCalibration
 from Training.data.lists import read_data_list
-from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, samples_of
+from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, sample_of
 
 PERCENTS = (50.0, ONE_SD, 80.0, 95.0)
 RAW = ErrorCalibration((0.0,), {ONE_SD: (1.0,)})
@@ -65,7 +65,7 @@ def _multiple(samples: Sequence[ErrorSample], percent: float) -> float:
     return float(np.quantile(np.concatenate(ratios), percent / 100))
 
 
-def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str, slices: int = 8) -> ErrorCalibration:
+def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str, slices: int = 10) -> ErrorCalibration:
     """Calibrate the model in ``folder`` and write it there.
 
     Raises:
@@ -74,8 +74,8 @@ def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str
     model = replace(read_model(folder), error_calibration=RAW)
     volumes = [Path(data) / entry["image"] for entry in read_data_list(datalist)["validation"]]
     degradations = BETWEEN if model.through_slices else IN_PLANE
-    samples = [_shown(samples_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations]
-    perceptual = [samples_of(path, model, "kspace", 1.0, slices) for path in volumes] if model.has_detail else []
+    samples = [_shown(sample_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations]
+    perceptual = [sample_of(path, model, "kspace", 1.0, slices) for path in volumes] if model.has_detail else []
     calibration = calibration_of(samples, perceptual)
     write(calibration, model)
     return calibration
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the volumes")
     parser.add_argument("--datalist", type=Path, default=CONFIGS / "datalist_mri.json", help="whose validation volumes")
-    parser.add_argument("--slices", type=int, default=8, help="of each volume, where the slice plane is refined")
+    parser.add_argument("--slices", type=int, default=10, help="of each volume, where the slice plane is refined")
     options = parser.parse_args()
     print(json.dumps(calibrate(options.folder, options.data, options.datalist, options.slices).described()))
 

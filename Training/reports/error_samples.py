@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 import torch
 
 from SuperResolutionLib.acquisition.noise import add_rician_noise
@@ -17,7 +18,7 @@ from SuperResolutionLib.files.reading import read_volume
 from SuperResolutionLib.geometry.intensity import IntensityScale, as_scalar_type
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix
 from SuperResolutionLib.models.bundles import Model
-from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
+from SuperResolutionLib.upscaling.upscale import UpscaleRequest, UpscaleResult, upscale
 from Training.degradation.ct import RandQuantumNoised
 
 IN_PLANE = ("area", "bicubic", "kspace", "kspace-noise", "kspace-noise5", "kspace-soft")
@@ -25,6 +26,7 @@ BETWEEN = {"3 px": (3, 1.0, 0.0), "5 px, gap 20 %": (5, 0.8, 0.0), "4 px": (4, 1
 BETWEEN.update({f"4 px, {percent} % noise": (4, 1.0, percent / 100) for percent in (2, 5)})
 """Distance of the slices in pixels, thickness as a share of it, and the SD of the noise."""
 CT_F50 = 0.4
+LOCAL = 3.0
 MOST_ROWS = 160
 """Of a scan that is made thick: more takes longer, and shows the same."""
 
@@ -36,6 +38,7 @@ class ErrorSample:
     Attributes:
         scan, degradation: of what. noise: as the program estimates it, a share of the scan's own range.
         error: how far the result is from the truth, absolute. expected: the expected error.
+        local_error: the mean of ``error`` around each voxel, by a Gaussian of ``LOCAL`` voxels SD in the slices.
     """
 
     scan: str
@@ -43,6 +46,7 @@ class ErrorSample:
     noise: float
     error: np.ndarray
     expected: np.ndarray
+    local_error: np.ndarray
 
     def covered(self, multiple: float) -> float:
         """Return the share of the voxels whose error is within so many expected errors."""
@@ -51,15 +55,21 @@ class ErrorSample:
     @property
     def rank_correlation(self) -> float:
         """Spearman's, of the error with what was expected."""
-        ranks = [values.argsort(kind="stable").argsort() for values in (self.error, self.expected)]
-        return float(np.corrcoef(*ranks)[0, 1])
+        return _rank_correlation(self.error, self.expected)
+
+    @property
+    def local_rank_correlation(self) -> float:
+        """Spearman's, of the local mean of the error with what was expected: without the luck of single voxels."""
+        return _rank_correlation(self.local_error, self.expected)
 
 
-def samples_of(path: os.PathLike | str, model: Model, degradation: str, detail: float = 0.0, slices: int = 8):
+def sample_of(
+    path: os.PathLike | str, model: Model, degradation: str, detail: float = 0.0, slices: int = 10
+) -> ErrorSample:
     """Return the ``ErrorSample`` of one scan, made coarse as one of ``IN_PLANE`` or ``BETWEEN`` says and refined again.
 
     Args:
-        slices: how many of the scan are looked at, where the slice plane is refined.
+        slices: how many of the scan are looked at, in the middle of it, where the slice plane is refined.
 
     Raises:
         InputError: as ``choose_slices`` and ``upscale``.
@@ -67,7 +77,16 @@ def samples_of(path: os.PathLike | str, model: Model, degradation: str, detail: 
     volume, name = read_volume(path), Path(path).name
     if model.through_slices:
         return _between_slices(volume, name, model, degradation)
-    return in_plane(choose_slices(volume, model.factor, most=slices), name, model, degradation, detail)
+    return in_plane(middle_slices(volume, model.factor, slices), name, model, degradation, detail)
+
+
+def middle_slices(volume: Volume, factor: int, count: int) -> Truth:
+    """Return up to ``count`` true slices side by side, in the middle of those with content."""
+    whole = choose_slices(volume, factor, most=volume.voxels.size)
+    first, last = [0, 0, 0], list(whole.stack.dimensions)
+    first[whole.across] = max(0, (last[whole.across] - count) // 2)
+    last[whole.across] = min(last[whole.across], first[whole.across] + count)
+    return replace(whole, stack=whole.stack.cropped((first[0], first[1], first[2]), (last[0], last[1], last[2])))
 
 
 def in_plane(sharp: Truth, name: str, model: Model, degradation: str, detail: float = 0.0) -> ErrorSample:
@@ -130,6 +149,28 @@ def thick_volume(volume: Volume, axis: int, spacing: int, thickness: float, nois
     return Volume(voxels, matrix, volume.modality, thickness * spacing * volume.spacing[axis]), truth
 
 
-def _sample(name, degradation, result, error, expected, patient, scale) -> ErrorSample:
+def _sample(
+    name: str,
+    degradation: str,
+    result: UpscaleResult,
+    error: np.ndarray,
+    expected: np.ndarray,
+    patient: np.ndarray,
+    scale: IntensityScale,
+) -> ErrorSample:
     noise = result.report["survey"]["noise_percent"] / 100
-    return ErrorSample(name, degradation, noise, error[patient] / scale.span, expected[patient] / scale.span)
+    local = gaussian(error, [0.0, LOCAL, LOCAL])
+    values = [part[patient] / np.float32(scale.span) for part in (error, expected, local)]
+    return ErrorSample(name, degradation, noise, values[0], values[1], values[2])
+
+
+def gaussian(slices: np.ndarray, sigmas: list[float]) -> np.ndarray:
+    """Return ``(N, H, W)`` slices after a Gaussian of such SD in voxels along N, H and W."""
+    image = sitk.GetImageFromArray(slices.astype(np.float32))
+    variances = [sigma**2 for sigma in reversed(sigmas)]
+    return sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, variances, 64, 0.001, False))
+
+
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    ranks = [values.argsort(kind="stable").argsort() for values in (first, second)]
+    return float(np.corrcoef(*ranks)[0, 1])

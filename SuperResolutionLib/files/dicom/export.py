@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 DISCLAIMER = "Predicted by a neural network for research; not for diagnosis."
+ERROR_SENTENCE = "Expected error (1 SD) of the super-resolved image, in its units; no anatomy."
 
 
 def export_dicom(
@@ -37,6 +38,7 @@ def export_dicom(
     *,
     series: str | None = None,
     echo: int | None = None,
+    is_error: bool = False,
 ) -> str:
     """Write ``result`` as a derived series, one file a slice, and return its Series Instance UID.
 
@@ -51,6 +53,7 @@ def export_dicom(
         report: of ``upscale``, for the derivation description.
         cancelled: polled after each slice.
         series, echo: which images of ``source_folder``, as of ``read_dicom``.
+        is_error: whether ``result`` is the expected error of what was made of the series, which the new one says then.
 
     Raises:
         InputError: pydicom is not there; the series is none that can be derived from; the result does not lie in it,
@@ -72,7 +75,7 @@ def export_dicom(
     if report and tuple(report["output"]["dimensions_ijk"]) != result.dimensions:
         raise InputError("The report describes another volume than the result; give the report that was made with it.")
     pixels = store_pixels(result.voxels)
-    image = _DerivedImages(pydicom, source, result, pixels, report or {})
+    image = _DerivedImages(pydicom, source, result, pixels, report or {}, is_error)
     partial = temporary_name(output_folder)
     try:
         remove_what_died(output_folder)
@@ -110,9 +113,16 @@ class _DerivedImages:
     """One dataset with all that the images share; ``write`` sets what each has of its own."""
 
     def __init__(
-        self, pydicom: ModuleType, series: DicomSeries, result: Volume, pixels: StoredPixels, report: dict
+        self,
+        pydicom: ModuleType,
+        series: DicomSeries,
+        result: Volume,
+        pixels: StoredPixels,
+        report: dict,
+        is_error: bool,
     ) -> None:
         self._pydicom = pydicom
+        self._is_error = is_error
         self._series = series
         self._result = result
         self._to_source = np.linalg.inv(series.volume.ijk_to_ras) @ result.ijk_to_ras
@@ -179,7 +189,7 @@ class _DerivedImages:
         data.SOPClassUID = self._series.headers[0].SOPClassUID
         data.SeriesInstanceUID = self._pydicom.uid.generate_uid()
         number = str(self._series.value("SeriesNumber", ""))
-        data.SeriesNumber = 1000 + (int(number) if number.isdigit() else 0)
+        data.SeriesNumber = (2000 if self._is_error else 1000) + (int(number) if number.isdigit() else 0)
         for word in ("InstanceCreation", "Series", "Content"):
             setattr(data, f"{word}Date", now.strftime("%Y%m%d"))
             setattr(data, f"{word}Time", now.strftime("%H%M%S"))
@@ -214,7 +224,7 @@ class _DerivedImages:
             data.RescaleSlope, data.RescaleIntercept = pixels.slope, pixels.intercept
             if "RescaleType" not in data:
                 data.RescaleType = "HU" if self._series.modality == "CT" else "US"
-        if "WindowCenter" not in data or "WindowWidth" not in data:
+        if self._is_error or "WindowCenter" not in data or "WindowWidth" not in data:
             low, high = np.percentile(self._result.voxels[:: max(1, self._result.dimensions[2] // 16)], [0.5, 99.5])
             (data.WindowCenter, data.WindowWidth) = _decimals([(low + high) / 2, max(high - low, 1.0)])
 
@@ -223,9 +233,9 @@ class _DerivedImages:
         factors = [1 / np.linalg.norm(column) for column in self._to_source[:3, :3].T]
         factor = "x".join(f"{value:.3g}" for value in factors)
         name = _ascii(series.value("SeriesDescription", "")).strip()
-        ending = f"SR {factor} not for diagnosis"
+        ending = f"SR {factor} {'expected error, ' * self._is_error}not for diagnosis"
         data.SeriesDescription = f"{name[: 63 - len(ending)]} {ending}".strip()
-        data.ImageComments = DISCLAIMER
+        data.ImageComments = f"{ERROR_SENTENCE} {DISCLAIMER}" if self._is_error else DISCLAIMER
         details = [step["detail"] for step in report.get("steps", []) if "detail" in step]
         words = [
             f"{_ascii(report.get('program', 'SuperResolution'))}, model {_ascii(_joined(report, 'model'))}",
@@ -234,7 +244,7 @@ class _DerivedImages:
             f"detail {details[0]:g}" if details else "detail not stated",
         ]
         precision = "" if pixels.exact else f" Real values are stored in steps of {pixels.step:.3g}."
-        data.DerivationDescription = f"{', '.join(words)}. {DISCLAIMER}{precision}"[:1024]
+        data.DerivationDescription = f"{', '.join(words)}. {data.ImageComments}{precision}"[:1024]
         data.DerivationCodeSequence = [self._code("113085", "Spatial resampling")]
         instances = [self._reference(header) for header in series.headers]
         data.ReferencedSeriesSequence = [

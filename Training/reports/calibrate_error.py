@@ -26,6 +26,8 @@ from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, sampl
 PERCENTS = (50.0, ONE_SD, 80.0, 95.0)
 RAW = ErrorCalibration((0.0,), {ONE_SD: (1.0,)})
 CONFIGS = Path(__file__).parent.parent / "configs"
+SHARP = tuple(name for name in IN_PLANE if not name.endswith("soft"))
+"""A soft scan is nearer to its truth than the head, which cannot know its softness, expects; that must not count."""
 VOXELS = 100_000
 """Of a sample: all count alike, however large their scans are."""
 
@@ -73,7 +75,7 @@ def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str
     """
     model = replace(read_model(folder), error_calibration=RAW)
     volumes = [Path(data) / entry["image"] for entry in read_data_list(datalist)["validation"]]
-    degradations = BETWEEN if model.through_slices else IN_PLANE
+    degradations = BETWEEN if model.through_slices else SHARP
     samples = [_shown(sample_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations]
     perceptual = [sample_of(path, model, "kspace", 1.0, slices) for path in volumes] if model.has_detail else []
     calibration = calibration_of(samples, perceptual)

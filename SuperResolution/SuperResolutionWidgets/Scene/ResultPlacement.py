@@ -207,6 +207,10 @@ class ResultPlacement:
             display.SetAndObserveColorNodeID(companion.colorNodeID)
         display.SetAutoWindowLevel(False)
         display.SetWindowLevel(*companion.window(volume.voxels))
+        threshold = companion.threshold(volume.voxels)
+        if threshold is not None:
+            display.SetThreshold(threshold, float(np.finfo(np.float32).max))
+            display.ApplyThresholdOn()
         colours = self._colorsLogic()
         if colours is not None:
             legend = colours.AddDefaultColorLegendDisplayNode(node)

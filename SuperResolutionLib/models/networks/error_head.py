@@ -16,9 +16,9 @@ from .network import Network
 from .through_plane import ThroughPlaneNet, row_places, rows_of
 
 TYPICAL_ERROR = 0.03
-"""What a new head answers everywhere, a share of the intensity range."""
-LARGEST_LOGARITHM = 5.0
-"""How far from that, as a natural logarithm, a head's answers may lie."""
+"""The unit of what a head counts in, a share of the intensity range."""
+LEAST_ERROR = 0.01
+"""The smallest error that is expected, in that unit."""
 WIDTH = 32
 
 
@@ -102,5 +102,7 @@ def new_error_head(network: Network) -> nn.Module:
     return SliceErrorHead(channels, network.factor)
 
 
-def _errors(logarithms: torch.Tensor) -> torch.Tensor:
-    return TYPICAL_ERROR * logarithms.float().clamp(-LARGEST_LOGARITHM, LARGEST_LOGARITHM).exp()
+def _errors(values: torch.Tensor) -> torch.Tensor:
+    # Errors grow as the brightness does. An exponential would grow to many times the range on a scan whose brightest
+    # voxels lie far above it.
+    return TYPICAL_ERROR * (F.softplus(values.float()) + LEAST_ERROR)

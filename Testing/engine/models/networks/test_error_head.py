@@ -6,7 +6,7 @@ import torch
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.models.bundles import read_model
 from SuperResolutionLib.models.networks import CompactNet, RRDBNet, ThroughPlaneNet
-from SuperResolutionLib.models.networks.error_head import LARGEST_LOGARITHM, TYPICAL_ERROR, NetworkWithError
+from SuperResolutionLib.models.networks.error_head import LEAST_ERROR, TYPICAL_ERROR, NetworkWithError
 from SuperResolutionLib.models.networks.error_head import new_error_head as new
 from SuperResolutionLib.models.networks.through_plane import row_places
 from SuperResolutionLib.models.precision import PreparedNetwork
@@ -38,14 +38,21 @@ def inputs_of(network):
 
 
 @torch.inference_mode()
-def test_the_image_is_the_networks_own_and_the_error_lies_within_its_bounds(network):
+def test_the_image_is_the_networks_own_and_the_error_is_at_least_the_least(network):
     inputs = inputs_of(network)
     wary = NetworkWithError(network, new(network), calibration=2.0).eval()
     image, error = wary(*inputs).split(1, dim=1)
     assert torch.equal(image, network(*inputs)) and error.shape == image.shape
-    bound = torch.tensor(LARGEST_LOGARITHM).exp()
-    assert 2 * TYPICAL_ERROR / bound <= error.min() < error.max() <= 2 * TYPICAL_ERROR * bound
+    assert 2 * TYPICAL_ERROR * LEAST_ERROR <= error.min() < error.max()
     assert (wary.factor, wary.neighbours, wary.halo) == (network.factor, network.neighbours, network.halo)
+
+
+@torch.inference_mode()
+def test_the_error_of_far_brighter_voxels_grows_as_their_brightness(network):
+    images, *told = inputs_of(network)
+    wary = NetworkWithError(network, new(network)).eval()
+    ten, twenty = (wary(share * 10 * images, *told)[:, 1].mean() for share in (1, 2))
+    assert twenty < 2.5 * ten
 
 
 @torch.inference_mode()

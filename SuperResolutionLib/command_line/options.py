@@ -18,7 +18,7 @@ class Gone(argparse.Action):
     """An option that there was: whoever gives it is told what there is instead."""
 
     def __init__(self, *arguments: Any, instead: str, **options: Any) -> None:
-        super().__init__(*arguments, nargs="?", **options)
+        super().__init__(*arguments, **{**options, "nargs": "?"})
         self.instead = instead
 
     def __call__(self, *arguments: Any, **options: Any) -> None:

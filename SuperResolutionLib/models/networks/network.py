@@ -14,11 +14,13 @@ class Network(nn.Module):
     Attributes:
         factor: fine pixels to a coarse one, or the largest number of them.
         neighbours: how many images it sees on either side of the one that it refines, as further channels.
+        head: its first convolution, to as many channels as its features have.
         predicts_error: whether a second channel of its answers is how far the first may be off.
     """
 
     factor: int
     neighbours: int = 0
+    head: nn.Conv2d
     predicts_error: bool = False
 
     @property
@@ -26,13 +28,13 @@ class Network(nn.Module):
         """Receptive-field radius in coarse pixels: tiles cropped by it equal inference on the whole image."""
         raise NotImplementedError
 
-    def features(self, *inputs: Any) -> torch.Tensor:
+    def features(self, *inputs: Any, **named: Any) -> torch.Tensor:
         """Return the last features at coarse resolution, ``(N, width, H, W)``. The inputs are those of a call."""
         raise NotImplementedError
 
-    def refined(self, features: torch.Tensor, *inputs: Any) -> torch.Tensor:
+    def refined(self, features: torch.Tensor, *inputs: Any, **named: Any) -> torch.Tensor:
         """Return the answer to ``inputs``, whose ``features`` are given."""
         raise NotImplementedError
 
-    def forward(self, *inputs: Any) -> torch.Tensor:
-        return self.refined(self.features(*inputs), *inputs)
+    def forward(self, *inputs: Any, **named: Any) -> torch.Tensor:
+        return self.refined(self.features(*inputs, **named), *inputs, **named)

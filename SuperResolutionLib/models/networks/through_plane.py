@@ -76,7 +76,7 @@ class ThroughPlaneNet(Network):
         """Receptive-field radius in slices, the cubic interpolation's included."""
         return through_plane_slice_halo(self.blocks)
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         reformats: torch.Tensor,
         spacing: float,

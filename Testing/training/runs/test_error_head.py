@@ -9,7 +9,7 @@ from training_log import log_of
 
 from SuperResolutionLib.models.bundles import read_model
 from SuperResolutionLib.models.error_calibration import ONE_SD
-from SuperResolutionLib.models.networks import CompactNet
+from SuperResolutionLib.models.networks import CompactNet, ThroughPlaneNet
 from SuperResolutionLib.models.networks.error_head import new_error_head
 from Training.reports.calibrate_error import calibrate, calibration_of
 from Training.reports.error_samples import ErrorSample
@@ -56,6 +56,19 @@ def test_it_learns_how_far_the_network_is_off_and_leaves_the_network_alone(run, 
     trained, before = read_checkpoint(run / "checkpoint.pt")["average"], read_checkpoint(fidelity_run / "checkpoint.pt")
     for name, value in before["average"].items():
         assert torch.equal(trained[f"network.{name}"], value)
+
+
+def test_a_network_that_makes_new_slices_gets_a_head_likewise(train, tiny, repository, tmp_path):
+    arguments = {"width": 4, "blocks": 1, "neighbours": 2}
+    architecture = {"factor": 8, "name": "ThroughPlaneNet", "arguments": arguments}
+    weights = ThroughPlaneNet(**arguments).state_dict()
+    torch.save({"architecture": architecture, "average": weights, "iteration": 1}, tmp_path / "start.pt")
+    settings = {**tiny, "start_from": str(tmp_path / "start.pt"), "iterations": 4}
+    train("error_head", settings, tmp_path / "run", repository / "Training/configs/error_head_through_plane.yaml")
+    export_bundle(tmp_path / "start.pt", tmp_path / "model", "New slices", "in no time")
+    export_error_head(tmp_path / "run" / "checkpoint.pt", tmp_path / "model", "in no time")
+    model = read_model(tmp_path / "model")
+    assert model.with_error(model.load(0.0), 0.0, 0.0)(torch.rand(1, 1, 5, 9), 3.0, 1.0).shape == (1, 2, 15, 9)
 
 
 def test_its_head_is_put_beside_the_weights_and_goes_with_them(model, fidelity_run, tmp_path):

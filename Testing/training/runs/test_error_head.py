@@ -51,7 +51,7 @@ def model(run, fidelity_run, tmp_path):
 def test_it_learns_how_far_the_network_is_off_and_leaves_the_network_alone(run, fidelity_run):
     records = log_of(run)
     assert records[-1]["loss"] < records[0]["loss"]
-    assert records[-1]["predicted"] == pytest.approx(records[-1]["error"], rel=0.5)
+    assert 0.5 < records[-1]["predicted"] / records[-1]["error"] < 2
     assert 0 < records[-1]["within"]["kspace"] < 1
     trained, before = read_checkpoint(run / "checkpoint.pt")["average"], read_checkpoint(fidelity_run / "checkpoint.pt")
     for name, value in before["average"].items():

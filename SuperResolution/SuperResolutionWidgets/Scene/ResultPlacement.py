@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 
-import numpy as np
 import slicer
 import slicer.util
 import vtk
@@ -12,6 +11,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
 from .Companion import COMPANION_ATTRIBUTE, Companion
+from .companionDisplay import colourAs
 from .Comparable import Comparable
 from .DicomDescription import DicomDescription
 
@@ -204,14 +204,7 @@ class ResultPlacement:
         display = node.GetDisplayNode()
         if display is None:
             return
-        if slicer.mrmlScene.GetNodeByID(companion.colorNodeID) is not None:
-            display.SetAndObserveColorNodeID(companion.colorNodeID)
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(*companion.window(volume.voxels))
-        threshold = companion.threshold(volume.voxels)
-        if threshold is not None:
-            display.SetThreshold(threshold, float(np.finfo(np.float32).max))
-            display.ApplyThresholdOn()
+        colourAs(companion, display, volume.voxels)
         colours = self._colorsLogic()
         if colours is not None:
             legend = colours.AddDefaultColorLegendDisplayNode(node)

@@ -64,20 +64,37 @@ class ErrorSample:
 
 
 def sample_of(
-    path: os.PathLike | str, model: Model, degradation: str, detail: float = 0.0, slices: int = 10
+    path: os.PathLike | str,
+    model: Model,
+    degradation: str,
+    detail: float = 0.0,
+    slices: int = 10,
+    inverted: bool = False,
 ) -> ErrorSample:
     """Return the ``ErrorSample`` of one scan, made coarse as one of ``IN_PLANE`` or ``BETWEEN`` says and refined again.
 
     Args:
         slices: how many of the scan are looked at, in the middle of it, where the slice plane is refined.
+        inverted: whether what is bright in the patient is made dark and the other way round: a contrast never seen.
 
     Raises:
         InputError: as ``choose_slices`` and ``upscale``.
     """
     volume, name = read_volume(path), Path(path).name
+    if inverted:
+        volume = _inverted(volume)
     if model.through_slices:
         return _between_slices(volume, name, model, degradation)
     return in_plane(middle_slices(volume, model.factor, slices), name, model, degradation, detail)
+
+
+def _inverted(volume: Volume) -> Volume:
+    """Return a scan with the contrast within the patient upside down, and with the air as it is."""
+    scale = IntensityScale.of(volume.voxels)
+    normalised = scale.normalise(volume.voxels.astype(np.float32))
+    patient = foreground(normalised)
+    turned = np.where(patient, 1.1 - normalised.clip(0, 1), normalised) * scale.span + scale.low
+    return replace(volume, voxels=as_scalar_type(turned, volume.voxels.dtype))
 
 
 def middle_slices(volume: Volume, factor: int, count: int) -> Truth:

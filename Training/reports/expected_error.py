@@ -85,12 +85,14 @@ def draw_reliability(records: list[dict], path: Path) -> None:
     figure.savefig(path)
 
 
-def records_of(scans: list[Path], model: Model, detail: float, degradations: list[str], slices: int) -> Iterator[dict]:
+def records_of(
+    scans: list[Path], model: Model, detail: float, degradations: list[str], slices: int, inverted: bool
+) -> Iterator[dict]:
     """Yield the records, one scan after the other; a scan that cannot be made so coarse is left out."""
     for scan in scans:
         for degradation in degradations:
             try:
-                yield record_of(sample_of(scan, model, degradation, detail, slices), model)
+                yield record_of(sample_of(scan, model, degradation, detail, slices, inverted), model)
             except InputError as error:
                 print(f"{scan.name}, {degradation}: {error}")
 
@@ -103,12 +105,13 @@ def main() -> None:
     parser.add_argument("--detail", type=float, default=0.0)
     parser.add_argument("--degradations", nargs="+", help="some of them")
     parser.add_argument("--slices", type=int, default=10, help="of each scan, where the slice plane is refined")
+    parser.add_argument("--inverted", action="store_true", help="turn the contrast upside down: one never seen")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     model = find_model(options.model)
     degradations = options.degradations or list(BETWEEN if model.through_slices else IN_PLANE)
     records = []
-    for record in records_of(options.scans, model, options.detail, degradations, options.slices):
+    for record in records_of(options.scans, model, options.detail, degradations, options.slices, options.inverted):
         print(json.dumps(record), flush=True)
         records.append(record)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -533,6 +533,18 @@ def test_a_preview_is_a_picture_of_one_slice(run_here, brain, tmp_path, kind):
     assert set(totals) == {1}
 
 
+def test_a_preview_may_show_the_expected_error(run_here, brain, tmp_path):
+    plain, error = tmp_path / "plain.png", tmp_path / "error.png"
+    options = ("--factor", 4, "--quality", "fast", "--progress", "none")
+    assert run_here("preview", brain, plain, *options)[0] == DONE
+    code, _, err = run_here("preview", brain, error, *options, "--error")
+    assert code == DONE, err
+    first, second = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(int) for path in (plain, error))
+    width = min(first.shape[1], second.shape[1])
+    differs = (first[: len(second), :width] != second[: len(first), :width]).any(axis=(0, 2))
+    assert differs.any() and not differs[: width // 2].any()
+
+
 @pytest.mark.parametrize("arguments, reason", [(["p.jpg"], "PNG"), (["p.png", "--slice", "3"], "no slice 3")], ids=str)
 def test_a_preview_that_cannot_be_drawn_is_an_input_error(run_here, brain, tmp_path, arguments, reason):
     code, out, err = run_here("preview", brain, tmp_path / arguments[0], *arguments[1:])

@@ -172,8 +172,9 @@ class Model:
             head.load_state_dict(weights, assign=True)
         except RuntimeError:
             raise InputError(f"The error head of {self.name} does not fit its network; get a fresh copy.") from None
-        multiple = self.error_calibration.one_sd(noise, detail)
-        return NetworkWithError(network, head.requires_grad_(False), multiple).eval()
+        calibration = self.error_calibration
+        multiple = calibration.one_sd(noise, detail)
+        return NetworkWithError(network, head.requires_grad_(False), calibration.exponent, multiple).eval()
 
     def _read_weights(self, kind: str) -> dict[str, torch.Tensor]:
         import safetensors

@@ -1,4 +1,4 @@
-"""What the answers of an error head are multiplied by, so that as many voxels lie within as are said to."""
+"""How an expected error follows from what a head answers, so that as many voxels lie within it as are said to."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+UNIT = 0.03
+"""A typical error, a share of the intensity range: the answer that the exponent leaves as it is."""
 ONE_SD = 68.27
 """Of a normal distribution, the per cent that lie within one SD: what an expected error says."""
 
 
 @dataclass(frozen=True)
 class ErrorCalibration:
-    """Multiples of a head's answer, found on validation volumes at some levels of the scan's noise.
+    """A power of a head's answer, and multiples of it, found on validation volumes at some levels of the scan's noise.
+
+    On scans that it never saw a head is right about where the error is large, and exaggerates by how much; an exponent
+    below 1 mends that: ``expected = multiple * UNIT * (answer / UNIT) ** exponent``.
 
     Attributes:
-        noise: the levels, SD over the robust range, ascending.
+        exponent: the power. noise: the levels, SD over the robust range, ascending.
         multiples: for each per cent of the voxels the multiple, at each level, that so many errors lie within.
         perceptual: by how much more at detail 1; between, it grows evenly with the detail.
     """
 
+    exponent: float
     noise: tuple[float, ...]
     multiples: dict[float, tuple[float, ...]]
     perceptual: float = 1.0
@@ -33,21 +39,22 @@ class ErrorCalibration:
         """
         noise = tuple(float(percent) / 100 for percent in block["noise_percent"])
         multiples = {float(percent): tuple(map(float, row)) for percent, row in block["multiples"].items()}
-        rows = [noise, *multiples.values()]
+        exponent, rows = float(block["exponent"]), [noise, *multiples.values()]
         if ONE_SD not in multiples or not noise or any(len(row) != len(noise) or min(row) < 0 for row in rows):
             raise ValueError("no calibration")
-        return cls(noise, multiples, float(block["perceptual"]))
+        return cls(exponent, noise, multiples, float(block["perceptual"]))
 
     def described(self) -> dict:
         """Return what ``read`` takes."""
         return {
+            "exponent": round(self.exponent, 3),
             "noise_percent": [round(100 * level, 3) for level in self.noise],
             "multiples": {f"{percent:g}": [round(v, 3) for v in row] for percent, row in self.multiples.items()},
             "perceptual": round(self.perceptual, 3),
         }
 
     def one_sd(self, noise: float, detail: float) -> float:
-        """Return the multiple of the head's answer that is the expected error of a scan with such noise."""
+        """Return the multiple of the power of the answer that is the expected error of a scan with such noise."""
         return float(np.interp(noise, self.noise, self.multiples[ONE_SD])) * (1 + detail * (self.perceptual - 1))
 
     def within(self, noise: float) -> dict[str, float]:
@@ -60,5 +67,5 @@ class ErrorCalibration:
         }
 
 
-UNCALIBRATED = ErrorCalibration((0.0,), {50.0: (0.693,), ONE_SD: (1.148,), 80.0: (1.609,), 95.0: (2.996,)})
+UNCALIBRATED = ErrorCalibration(1.0, (0.0,), {50.0: (0.693,), ONE_SD: (1.148,), 80.0: (1.609,), 95.0: (2.996,)})
 """What a Laplace distribution of the answer's mean absolute value says."""

@@ -2,9 +2,9 @@
 
     python -m Training.reports.calibrate_error SuperResolutionLib/Bundles/mri-x4-compact --data FOLDER
 
-It runs the whole program on the validation volumes of the data list, made coarse in several ways, and writes the
-multiples into the model's metadata: for each level of noise, that which so many per cent of the voxels lie within, in
-the mean over the volumes. Nothing else may see held-out volumes.
+It runs the whole program on the validation volumes of the data list, made coarse in several ways. Into the model's
+metadata it writes by which power the error grows with the head's answer, and for each level of noise the multiples of
+that power which so many per cent of the voxels lie within, in the mean over the volumes. Held-out volumes have no part.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolutionLib.models.bundles import Model, read_model
-from SuperResolutionLib.models.error_calibration import ONE_SD, ErrorCalibration
+from SuperResolutionLib.models.error_calibration import ONE_SD, UNIT, ErrorCalibration
 from Training.data.lists import read_data_list
 from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, sample_of
 
 PERCENTS = (50.0, ONE_SD, 80.0, 95.0)
-RAW = ErrorCalibration((0.0,), {ONE_SD: (1.0,)})
+RAW = ErrorCalibration(1.0, (0.0,), {ONE_SD: (1.0,)})
 CONFIGS = Path(__file__).parent.parent / "configs"
 SHARP = tuple(name for name in IN_PLANE if not name.endswith("soft"))
 """A soft scan is nearer to its truth than the head, which cannot know its softness, expects; that must not count."""
+BINS = 10
 VOXELS = 100_000
 """Of a sample: all count alike, however large their scans are."""
 
@@ -39,23 +40,38 @@ def calibration_of(samples: Iterable[ErrorSample], perceptual: Iterable[ErrorSam
         samples: at detail 0, by levels of noise: those whose degradation has 2 or 5 % in its name or none.
         perceptual: at detail 1, of the same scans and one of the degradations.
     """
+    samples = list(samples)
+    exponent = float(np.mean([_slope(sample) for sample in samples]))
+    samples, perceptual = ([_to_the_power(sample, exponent) for sample in some] for some in (samples, perceptual))
     levels: dict[str, list[ErrorSample]] = {}
     for sample in samples:
         levels.setdefault(_level(sample.degradation), []).append(sample)
     ordered = sorted(levels.values(), key=lambda group: np.mean([sample.noise for sample in group]))
     noise = tuple(float(np.mean([sample.noise for sample in group])) for group in ordered)
     multiples = {percent: tuple(_multiple(group, percent) for group in ordered) for percent in PERCENTS}
-    perceptual = list(perceptual)
     more = 1.0
     if perceptual:
         alike = {(sample.scan, sample.degradation) for sample in perceptual}
         before = [s for group in ordered for s in group if (s.scan, s.degradation) in alike]
         more = _multiple(perceptual, ONE_SD) / _multiple(before, ONE_SD)
-    return ErrorCalibration(noise, multiples, more)
+    return ErrorCalibration(exponent, noise, multiples, more)
 
 
 def _level(degradation: str) -> str:
     return next((level for level in ("noise5", "5 % noise", "noise", "2 % noise") if degradation.endswith(level)), "")
+
+
+def _slope(sample: ErrorSample) -> float:
+    """Return how many times as fast as the logarithm of what the head answers that of the error grows."""
+    edges = np.quantile(sample.expected, np.linspace(0, 1, BINS + 1))
+    parts = np.searchsorted(edges[1:-1], sample.expected)
+    answers = [np.median(sample.expected[parts == part]) for part in range(BINS)]
+    errors = [np.quantile(sample.error[parts == part], ONE_SD / 100) for part in range(BINS)]
+    return float(np.polyfit(np.log(answers), np.log(errors), 1)[0])
+
+
+def _to_the_power(sample: ErrorSample, exponent: float) -> ErrorSample:
+    return replace(sample, expected=UNIT * (sample.expected / UNIT) ** exponent)
 
 
 def _multiple(samples: Sequence[ErrorSample], percent: float) -> float:
@@ -94,7 +110,7 @@ def write(calibration: ErrorCalibration, model: Model) -> None:
 def _shown(sample: ErrorSample) -> ErrorSample:
     multiples = [_multiple([sample], percent) for percent in PERCENTS]
     print(
-        f"{sample.scan}, {sample.degradation}: noise {100 * sample.noise:.2f} %, multiples"
+        f"{sample.scan}, {sample.degradation}: noise {100 * sample.noise:.2f} %, slope {_slope(sample):.2f}, multiples"
         f" {' '.join(f'{value:.2f}' for value in multiples)}, rank correlation {sample.rank_correlation:.2f}",
         flush=True,
     )

@@ -33,7 +33,7 @@ MOST_ROWS = 160
 
 @dataclass(frozen=True)
 class ErrorSample:
-    """The voxels of the patient in one result, normalised by the truth's robust range.
+    """The voxels of the patient in one result, normalised by the robust range that the program found of the scan.
 
     Attributes:
         scan, degradation: of what. noise: as the program estimates it, a share of the scan's own range.
@@ -114,7 +114,7 @@ def in_plane(sharp: Truth, name: str, model: Model, degradation: str, detail: fl
     fine, expected = (truth.slices_of(truth.chosen(volume)) for volume in (result.volume, result.error))
     error = np.abs(fine.astype(np.float32) - truth.slices_of(truth.volume))
     patient = foreground(sharp.scale.normalise(sharp.slices_of(sharp.volume)))
-    return _sample(name, degradation, result, error, expected, patient, sharp.scale)
+    return _sample(name, degradation, result, error, expected, patient)
 
 
 def _between_slices(volume: Volume, name: str, model: Model, degradation: str) -> ErrorSample:
@@ -131,7 +131,7 @@ def _between_slices(volume: Volume, name: str, model: Model, degradation: str) -
     # Cut across the stack, as a reformat is looked at.
     fine, expected, true = (part.swapaxes(0, 1) for part in (fine, expected, true))
     patient = foreground(scale.normalise(true))
-    return _sample(name, degradation, result, np.abs(fine - true), expected, patient, scale)
+    return _sample(name, degradation, result, np.abs(fine - true), expected, patient)
 
 
 def _along(volume: Volume) -> int:
@@ -173,11 +173,11 @@ def _sample(
     error: np.ndarray,
     expected: np.ndarray,
     patient: np.ndarray,
-    scale: IntensityScale,
 ) -> ErrorSample:
     noise = result.report["survey"]["noise_percent"] / 100
+    low, high = result.report["survey"]["range"]
     local = gaussian(error, [0.0, LOCAL, LOCAL])
-    values = [part[patient] / np.float32(scale.span) for part in (error, expected, local)]
+    values = [part[patient] / np.float32(high - low) for part in (error, expected, local)]
     return ErrorSample(name, degradation, noise, values[0], values[1], values[2])
 
 

@@ -31,12 +31,21 @@ def record_of(sample: ErrorSample, model: Model) -> dict:
         "degradation": sample.degradation,
         "noise_percent": round(100 * sample.noise, 2),
         "covered": {percent: round(100 * sample.covered(multiple), 1) for percent, multiple in within.items()},
+        "covered_by_tenths": _covered_by_tenths(sample),
         "rank_correlation": round(sample.rank_correlation, 3),
         "local_rank_correlation": round(sample.local_rank_correlation, 3),
         "mean_error_percent": round(100 * float(sample.error.mean()), 3),
         "rms_error_percent": round(100 * float(np.sqrt(np.square(sample.error).mean())), 3),
         "mean_expected_percent": round(100 * float(sample.expected.mean()), 3),
     }
+
+
+def _covered_by_tenths(sample: ErrorSample) -> list[float]:
+    """Return the per cent of voxels within 1 SD, of the tenth with the smallest expected errors, the next, ..."""
+    edges = np.quantile(sample.expected, np.linspace(0, 1, 11))
+    parts = np.searchsorted(edges[1:-1], sample.expected)
+    within = sample.error <= sample.expected
+    return [round(100 * float(within[parts == part].mean()), 1) for part in range(10) if (parts == part).any()]
 
 
 def table_of(records: list[dict]) -> str:

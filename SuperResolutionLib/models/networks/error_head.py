@@ -12,13 +12,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..error_calibration import UNIT
 from .network import Network
 from .through_plane import ThroughPlaneNet, row_places, rows_of
 
-TYPICAL_ERROR = 0.03
-"""The unit of what a head counts in, a share of the intensity range."""
 LEAST_ERROR = 0.01
-"""The smallest error that is expected, in that unit."""
+"""The smallest answer of a head, in the unit that it counts in."""
 WIDTH = 32
 
 
@@ -74,14 +73,15 @@ class NetworkWithError(Network):
 
     Args:
         network: in evaluation mode. error_head: for its features, see ``new_error_head``.
-        calibration: what the answers of the head are multiplied by.
+        exponent, multiple: as of ``error_calibration.ErrorCalibration``.
     """
 
     predicts_error = True
 
-    def __init__(self, network: Network, error_head: nn.Module, calibration: float = 1.0):
+    def __init__(self, network: Network, error_head: nn.Module, exponent: float = 1.0, multiple: float = 1.0):
         super().__init__()
-        self.network, self.error_head, self.calibration = network, error_head, calibration
+        self.network, self.error_head = network, error_head
+        self.exponent, self.multiple = exponent, multiple
         self.factor, self.neighbours = network.factor, network.neighbours
 
     @property
@@ -91,7 +91,10 @@ class NetworkWithError(Network):
     def forward(self, *inputs: Any, **named: Any) -> torch.Tensor:
         features = self.network.features(*inputs, **named)
         image = self.network.refined(features, *inputs, **named)
-        return torch.cat([image, self.calibration * self.error_head(features, *inputs, **named)], dim=1)
+        answer = self.error_head(features, *inputs, **named)
+        if self.exponent != 1:
+            answer = UNIT * (answer / UNIT) ** self.exponent
+        return torch.cat([image, self.multiple * answer], dim=1)
 
 
 def new_error_head(network: Network) -> nn.Module:
@@ -105,4 +108,4 @@ def new_error_head(network: Network) -> nn.Module:
 def _errors(values: torch.Tensor) -> torch.Tensor:
     # Errors grow as the brightness does. An exponential would grow to many times the range on a scan whose brightest
     # voxels lie far above it.
-    return TYPICAL_ERROR * (F.softplus(values.float()) + LEAST_ERROR)
+    return UNIT * (F.softplus(values.float()) + LEAST_ERROR)

@@ -399,7 +399,7 @@ def test_the_report_says_how_large_the_expected_error_is_in_the_patient(wary, ph
 
 def test_a_calibration_multiplies_the_expected_error_by_what_its_noise_asks_for(wary, phantom, single_precision):
     once, twice = (
-        ErrorCalibration((0.0, 0.5), {50.0: (0.5, 0.5), ONE_SD: (one, 9.0), 80.0: (2.0, 2.0), 95.0: (4.0, 4.0)})
+        ErrorCalibration(1.0, (0.0, 0.5), {50.0: (0.5, 0.5), ONE_SD: (one, 9.0), 80.0: (2.0, 2.0), 95.0: (4.0, 4.0)})
         for one in (1.0, 2.0)
     )
     request = UpscaleRequest(factor=2, model=replace(read_model(wary), error_calibration=once), error=True)

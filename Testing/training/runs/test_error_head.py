@@ -8,7 +8,7 @@ import torch
 from training_log import log_of
 
 from SuperResolutionLib.models.bundles import read_model
-from SuperResolutionLib.models.error_calibration import ONE_SD
+from SuperResolutionLib.models.error_calibration import ONE_SD, UNIT
 from SuperResolutionLib.models.networks import CompactNet, ThroughPlaneNet
 from SuperResolutionLib.models.networks.error_head import new_error_head
 from Training.reports.calibrate_error import calibrate, calibration_of
@@ -99,9 +99,9 @@ def test_a_calibration_makes_the_validation_volumes_covered_as_is_said(model, da
 
 
 def sample(random, noise, degradation, size=20_000):
-    """An error that a Laplace distribution of scale 1 to 3 gave, of which the head answers half."""
+    """An error that a Laplace distribution of scale 1 to 3 gave, of which the head's answer grows as the square."""
     scale = random.uniform(1, 3, size)
-    return ErrorSample("scan", degradation, noise, np.abs(random.laplace(0, scale)), scale / 2, scale)
+    return ErrorSample("scan", degradation, noise, np.abs(random.laplace(0, scale)), UNIT * scale**2, scale)
 
 
 def test_the_multiples_are_the_quantiles_of_the_error_at_each_level_of_noise():
@@ -113,12 +113,14 @@ def test_the_multiples_are_the_quantiles_of_the_error_at_each_level_of_noise():
     calibration = calibration_of(
         samples, [ErrorSample("scan", "kspace", 0.003, samples[1].error * 3, *2 * [samples[1].expected])]
     )
+    assert calibration.exponent == pytest.approx(0.5, abs=0.03)
     assert calibration.noise == pytest.approx((0.002, 0.02, 0.05))
     for percent, row in calibration.multiples.items():
-        expected = -2 * np.log(1 - percent / 100)
+        expected = -np.log(1 - percent / 100) / UNIT
         assert row == pytest.approx((expected, expected, 2 * expected), rel=0.06)
     assert calibration.perceptual == pytest.approx(3, rel=0.06)
-    covered = samples[2].covered(calibration.multiples[ONE_SD][1])
+    drawn = UNIT * (samples[2].expected / UNIT) ** calibration.exponent
+    covered = (samples[2].error <= calibration.multiples[ONE_SD][1] * drawn).mean()
     assert covered == pytest.approx(0.6827, abs=0.01)
 
 

@@ -5,8 +5,9 @@ import torch
 
 from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.models.bundles import read_model
+from SuperResolutionLib.models.error_calibration import UNIT
 from SuperResolutionLib.models.networks import CompactNet, RRDBNet, ThroughPlaneNet
-from SuperResolutionLib.models.networks.error_head import LEAST_ERROR, TYPICAL_ERROR, NetworkWithError
+from SuperResolutionLib.models.networks.error_head import LEAST_ERROR, NetworkWithError
 from SuperResolutionLib.models.networks.error_head import new_error_head as new
 from SuperResolutionLib.models.networks.through_plane import row_places
 from SuperResolutionLib.models.precision import PreparedNetwork
@@ -40,10 +41,10 @@ def inputs_of(network):
 @torch.inference_mode()
 def test_the_image_is_the_networks_own_and_the_error_is_at_least_the_least(network):
     inputs = inputs_of(network)
-    wary = NetworkWithError(network, new(network), calibration=2.0).eval()
+    wary = NetworkWithError(network, new(network), multiple=2.0).eval()
     image, error = wary(*inputs).split(1, dim=1)
     assert torch.equal(image, network(*inputs)) and error.shape == image.shape
-    assert 2 * TYPICAL_ERROR * LEAST_ERROR <= error.min() < error.max()
+    assert 2 * UNIT * LEAST_ERROR <= error.min() < error.max()
     assert (wary.factor, wary.neighbours, wary.halo) == (network.factor, network.neighbours, network.halo)
 
 
@@ -79,12 +80,20 @@ def test_other_precisions_expect_about_the_same_error(network, precision):
     assert (other / exact).log().square().mean().sqrt() < 0.1 * exact.log().std() + 0.02
 
 
+@torch.inference_mode()
+def test_an_exponent_below_one_draws_answers_together_about_the_unit(network):
+    inputs = inputs_of(network)
+    plain, drawn = (NetworkWithError(network, new(network).eval(), exponent) for exponent in (1.0, 0.5))
+    drawn.error_head = plain.error_head
+    torch.testing.assert_close(drawn(*inputs)[:, 1], UNIT * (plain(*inputs)[:, 1] / UNIT).sqrt())
+
+
 def test_a_model_folder_gives_the_head_that_it_holds(write_bundle):
     model = read_model(write_bundle(weights=("fidelity", "error")))
     assert model.predicts_error
     network = model.load(0.0)
     wary = model.with_error(network, 0.0, 0.01)
-    assert wary.predicts_error and wary.calibration == model.error_calibration.one_sd(0.01, 0.0)
+    assert wary.predicts_error and wary.multiple == model.error_calibration.one_sd(0.01, 0.0)
     assert wary(torch.rand(1, 1, 8, 8)).shape == (1, 2, 16, 16)
 
 
@@ -104,9 +113,10 @@ def test_a_forged_head_or_one_of_another_network_is_refused_in_one_sentence(writ
 @pytest.mark.parametrize(
     "calibration",
     [
-        {"noise_percent": [0.0], "multiples": {"50": [0.7]}, "perceptual": 1.0},
-        {"noise_percent": [0.0, 1.0], "multiples": {"68.27": [1.0]}, "perceptual": 1.0},
-        {"noise_percent": [0.0], "multiples": {"68.27": [1.0]}},
+        {"exponent": 1.0, "noise_percent": [0.0], "multiples": {"50": [0.7]}, "perceptual": 1.0},
+        {"exponent": 1.0, "noise_percent": [0.0, 1.0], "multiples": {"68.27": [1.0]}, "perceptual": 1.0},
+        {"exponent": 1.0, "noise_percent": [0.0], "multiples": {"68.27": [1.0]}},
+        {"noise_percent": [0.0], "multiples": {"68.27": [1.0]}, "perceptual": 1.0},
         "none",
     ],
 )
@@ -118,6 +128,7 @@ def test_a_calibration_that_is_none_is_refused(write_bundle, calibration):
 
 def test_a_calibration_goes_from_level_to_level_of_the_noise_and_grows_with_the_detail(write_bundle):
     told = {
+        "exponent": 0.5,
         "noise_percent": [1.0, 3.0],
         "multiples": {"50": [0.5, 1.0], "68.27": [1.0, 2.0], "80": [1.5, 3.0], "95": [3.0, 5.0]},
         "perceptual": 1.5,

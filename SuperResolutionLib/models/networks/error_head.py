@@ -93,8 +93,8 @@ class NetworkWithError(Network):
         image = self.network.refined(features, *inputs, **named)
         answer = self.error_head(features, *inputs, **named)
         if self.exponent != 1:
-            answer = UNIT * (answer / UNIT) ** self.exponent
-        return torch.cat([image, self.multiple * answer], dim=1)
+            answer = answer.pow(self.exponent)
+        return torch.cat([image, answer.mul_(self.multiple * UNIT ** (1 - self.exponent))], dim=1)
 
 
 def new_error_head(network: Network) -> nn.Module:
@@ -108,4 +108,4 @@ def new_error_head(network: Network) -> nn.Module:
 def _errors(values: torch.Tensor) -> torch.Tensor:
     # Errors grow as the brightness does. An exponential would grow to many times the range on a scan whose brightest
     # voxels lie far above it.
-    return UNIT * (F.softplus(values.float()) + LEAST_ERROR)
+    return F.softplus(values.float()).add_(LEAST_ERROR).mul_(UNIT)

@@ -27,8 +27,8 @@ BETWEEN.update({f"4 px, {percent} % noise": (4, 1.0, percent / 100) for percent 
 """Distance of the slices in pixels, thickness as a share of it, and the SD of the noise."""
 CT_F50 = 0.4
 LOCAL = 3.0
-MOST_ROWS = 160
-"""Of a scan that is made thick: more takes longer, and shows the same."""
+MOST = 112
+"""Voxels along each axis of a scan that is made thick, about its middle: more take longer, and show the same."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ def thick_volume(volume: Volume, axis: int, spacing: int, thickness: float, nois
 
     ``noise``, a share of the robust range, is Rician, or that of a standard kernel where voxels are negative (CT).
     """
-    first, last = [0, 0, 0], list(volume.dimensions)
-    rows = min(last[axis], MOST_ROWS) // spacing * spacing
-    first[axis] = (last[axis] - rows) // 2
-    last[axis] = first[axis] + rows
+    sizes = [min(size, MOST) for size in volume.dimensions]
+    rows = sizes[axis] = sizes[axis] // spacing * spacing
+    first = [(whole - size) // 2 for whole, size in zip(volume.dimensions, sizes)]
+    last = [start + size for start, size in zip(first, sizes)]
     truth = volume.cropped((first[0], first[1], first[2]), (last[0], last[1], last[2]))
     weights = slice_profile_weights(rows, spacing, thickness * spacing).float().numpy()
     slices = np.tensordot(weights, np.moveaxis(truth.voxels, 2 - axis, 0).astype(np.float32), 1)

@@ -26,6 +26,7 @@ COMMANDS = {
     "stage1": "--data --datalist --factor --start --out --iterations --threads",
     "stage2": "--data --datalist --start --out --iterations --threads",
     "vgg19": "--data --datalist --out --iterations --threads",
+    "error_head": "--data --datalist --start --out --iterations --threads",
     "evaluate": "--data --model --out --threads",
     "inference": "--model --input --output --threads",
 }
@@ -34,6 +35,7 @@ BASES = {
     "stage1": ["base.yaml"],
     "stage2": ["base.yaml"],
     "vgg19": ["base.yaml"],
+    "error_head": ["base.yaml"],
 }
 """What a command's own file is laid over."""
 

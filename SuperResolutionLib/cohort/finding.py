@@ -53,8 +53,8 @@ class CohortVolume:
         return self.output.with_name(self.output.name + ".added.nrrd")
 
     @property
-    def uncertainty_file(self) -> Path:
-        return self.output.with_name(self.output.name + ".uncertainty.nrrd")
+    def error_file(self) -> Path:
+        return self.output.with_name(self.output.name + ".error.nrrd")
 
 
 def find_volumes(input_folder: os.PathLike | str, output_folder: os.PathLike | str) -> list[CohortVolume]:

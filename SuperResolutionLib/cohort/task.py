@@ -46,7 +46,7 @@ class CohortTask(Attempt):
     @property
     def companions(self) -> list[Path]:
         volume = self.volume
-        wanted = [(volume.added_file, self.added), (volume.uncertainty_file, self.request.uncertainty)]
+        wanted = [(volume.added_file, self.added), (volume.error_file, self.request.error)]
         return [path for path, wished in wanted if wished]
 
     def fingerprint(self) -> str:
@@ -62,7 +62,7 @@ class CohortTask(Attempt):
             self.request,
             series=volume.series,
             added=volume.added_file if self.added else None,
-            uncertainty=volume.uncertainty_file if self.request.uncertainty else None,
+            error=volume.error_file if self.request.error else None,
             report_file=volume.report_file,
             fingerprint=fingerprint,
             compressed=self.compressed,

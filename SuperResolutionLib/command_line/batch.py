@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from .exit_codes import CANCELLED, DONE, SOME_FAILED
 from .fuse import add_fusion, fuse_request
-from .options import add_acquisition, add_engine, add_grid, add_part_and_type, request
+from .options import Gone, add_acquisition, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
 
 FUSION_DEFAULTS = {"extent": "union", "motion": "stacks", "no_sharpening": False, "force": False}
@@ -24,9 +24,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     add_part_and_type(parser)
     add_acquisition(parser)
     parser.add_argument("--added", action="store_true", help="also write NAME.added.nrrd, as upscale --added")
-    parser.add_argument(
-        "--uncertainty", action="store_true", help="also write NAME.uncertainty.nrrd, the ensemble's SD"
-    )
+    parser.add_argument("--error", action="store_true", help="also write NAME.error.nrrd, as upscale --error")
+    parser.add_argument("--uncertainty", action=Gone, help=argparse.SUPPRESS, instead="--error")
     parser.add_argument("--resume", action="store_true", help="skip what is there from the same input and options")
     fusion = parser.add_argument_group("several scans of each study", "instead of every volume by itself, see fuse")
     fusion.add_argument(
@@ -65,7 +64,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
         outcomes = upscale_folder(
             options.input,
             options.output,
-            request(options, uncertainty=options.uncertainty, labels="found" if options.labels else None),
+            request(options, error=options.error, labels="found" if options.labels else None),
             added=options.added,
             **followed,
         )

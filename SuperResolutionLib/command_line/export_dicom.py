@@ -31,6 +31,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         help="which DICOM series, where the folder holds several; of a fused result once for each, by number too",
     )
     parser.add_argument("--echo", type=int, metavar="N", help="which echo of it, 1 for the shortest echo time")
+    parser.add_argument("--error", action="store_true", help="RESULT is the expected error that upscale --error wrote")
     parser.add_argument(
         "--report", metavar="FILE", help="upscale's or fuse's report; RESULT.json by default, where it is there"
     )
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     else:
         first, others = (options.sources[0], options.series[0] if options.series else None), []
     folder, series = first
-    uid = export_dicom(folder, result, options.output, report, stop, series=series, echo=options.echo, others=others)
+    choice = {"series": series, "echo": options.echo, "others": others}
+    uid = export_dicom(folder, result, options.output, report, stop, **choice, is_error=options.error)
     print(f"{options.output}: {result.dimensions[2]} images, series {uid}")
     return DONE

@@ -80,7 +80,9 @@ def _check_models() -> Iterator[Finding]:
     for model in models:
         try:
             for detail in (0, 1) if model.has_detail else (0,):
-                model.load(detail)
+                network = model.load(detail)
+            if model.predicts_error:
+                model.with_error(network, 0.0, 0.0)
         except InputError as error:
             yield Finding(f"model {model.name}", False, str(error))
         else:

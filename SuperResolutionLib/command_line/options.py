@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from ..geometry.ijk import ijk
 from .progress import PROGRESS
 
 if TYPE_CHECKING:
     from ..geometry.grid import Box
     from ..upscaling.request import UpscaleRequest
+
+
+class Gone(argparse.Action):
+    """An option that there was: whoever gives it is told what there is instead."""
+
+    def __init__(self, *arguments: Any, instead: str, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "nargs": "?"})
+        self.instead = instead
+
+    def __call__(self, *arguments: Any, **options: Any) -> None:
+        raise InputError(
+            f"{self.option_strings[0]} has gone; use {self.instead}, which tells how far off a result may be."
+        )
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

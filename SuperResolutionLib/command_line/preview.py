@@ -25,6 +25,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="index of the slice, or of the cut through slices; the middle by default",
     )
+    parser.add_argument(
+        "--error", action="store_true", help="show by how much each voxel may be off in place of what was added"
+    )
     add_acquisition(parser)
     add_engine(parser)
     parser.set_defaults(run=run)
@@ -49,7 +52,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     check_apart(options.input, [options.picture])
     check_output_folder(options.picture)
     volume = read_volume(options.input, options.series, options.echo)
-    wish = request(options)
+    wish = request(options, error=options.error)
     whole = plan(survey(volume, wish.named_axis, wish.acquired), wish)
     across = whole.survey.slice_axis
     if whole.new_slices is not None:
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace, progress: NoProgress, stop: Callable[[], bo
     result = carry_out(plan(whole.survey, replace(wish, box=box)), progress, stop)
     coarse, seen = volume.cropped(*box), whole.survey.seen.cropped(*box)
     interpolated, _ = put_back(whole.survey, resampled(seen, Grid.of(result.volume)))
-    before_after(coarse, interpolated, result.volume, options.picture, across=across)
+    before_after(coarse, interpolated, result.volume, options.picture, across=across, error=result.error)
     for warning in result.report["warnings"]:
         print(f"warning: {warning}")
     print(f"{options.picture}: slice {index} of {options.input} by {model_names(result.report)}")

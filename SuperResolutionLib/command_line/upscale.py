@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .exit_codes import DONE
-from .options import add_acquisition, add_choice, add_engine, add_grid, add_part_and_type, request
+from .options import Gone, add_acquisition, add_choice, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     add_part_and_type(parser)
     add_acquisition(parser)
     parser.add_argument("--added", metavar="FILE", help="also write the result minus B-spline interpolation")
-    parser.add_argument("--uncertainty", metavar="FILE", help="also write the flip-and-rotate ensemble's SD")
+    parser.add_argument("--error", metavar="FILE", help="also write by how much each voxel may be off (1 SD)")
+    parser.add_argument("--uncertainty", action=Gone, help=argparse.SUPPRESS, instead="--error FILE")
     parser.add_argument("--report", metavar="FILE", help="also write what was done, as JSON")
     add_engine(parser)
     parser.set_defaults(run=run)
@@ -40,11 +41,11 @@ def run(
     report = upscale_file(
         options.input,
         options.output,
-        request(options, uncertainty=bool(options.uncertainty)),
+        request(options, error=bool(options.error)),
         series=options.series,
         echo=options.echo,
         added=options.added,
-        uncertainty=options.uncertainty,
+        error=options.error,
         report_file=options.report,
         compressed=not options.no_compression,
         progress=progress,

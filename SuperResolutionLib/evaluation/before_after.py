@@ -29,6 +29,7 @@ def before_after(
     path: os.PathLike | str,
     slice_index: int | None = None,
     across: int | None = None,
+    error: Volume | None = None,
 ) -> None:
     """Draw one slice as a PNG: input, interpolation, ours, and what was added (ours minus interpolation), with zooms.
 
@@ -36,6 +37,7 @@ def before_after(
         coarse: the input. interpolated, ours: finer volumes in the same place, on the same grid as each other.
         slice_index: the slice of ``coarse``; default the middle one.
         across: the axis that it is cut across; default the one that was refined least, k where that ties.
+        error: the expected error of ``ours``, which is then shown in place of what was added.
 
     Raises:
         InputError: matplotlib is missing, there is no such slice, or ``path`` cannot be written.
@@ -50,28 +52,29 @@ def before_after(
     fine_index = int((index + 0.5) * ratios[across])
     view = SliceView(coarse, across)
     images = [view.image(coarse, index), view.image(interpolated, fine_index), view.image(ours, fine_index)]
-    added = images[2] - images[1]
+    last = images[2] - images[1] if error is None else view.image(error, fine_index)
     window = _window(coarse.voxels)
-    limit = float(np.percentile(np.abs(added), 99.8)) or 1.0
+    limit = float(np.percentile(np.abs(last), 99.8)) or 1.0
+    last_style = _difference_style(limit) if error is None else {"cmap": "inferno", "vmin": 0, "vmax": limit}
     box = detailed_box(images[2], view.size(ours), window, view.pixel(coarse))
     titles = [
         f"Input, {_millimetres(view.pixel(coarse))}",
         f"B-spline, {_millimetres(view.pixel(interpolated))}",
         f"SuperResolution, {_millimetres(view.pixel(ours))}",
-        "Added: SuperResolution \N{MINUS SIGN} B-spline",
+        "Added: SuperResolution \N{MINUS SIGN} B-spline" if error is None else "Expected error (1 SD)",
     ]
     width, height = view.size(ours)
     tall = min(1.6, max(0.5, height / width))
     figure = new_figure(4 * PANEL_INCHES + BAR_INCHES, (1 + tall) * PANEL_INCHES + TITLE_INCHES, arranged=False)
     panels, bar_axes = _axes(figure, tall)
     for column, title in enumerate(titles):
-        image, style = (images[column], {}) if column < 3 else (added, _difference_style(limit))
+        image, style = (images[column], {}) if column < 3 else (last, last_style)
         for row, part in enumerate((None, box)):
             shown = show_slice(panels[row, column], image, view.size(ours), window, part, **style)
         panels[0, column].set_title(title, color=TEXT, fontsize=11)
         mark_box(panels[0, column], box)
     label_edges(panels[0, 0], view)
-    bar = figure.colorbar(shown, cax=bar_axes, extend="both")
+    bar = figure.colorbar(shown, cax=bar_axes, extend="both" if error is None else "max")
     style_bar(bar, "image units")
     save_figure(figure, path)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .error_calibration import UNCALIBRATED, ErrorCalibration
 from .receptive_field import HALOS, SLICE_HALOS
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ class Model:
         modality: DICOM modality that it was trained on.
         quality: ``"fast"`` (compact network) or ``"standard"`` (RRDB).
         network: name in the registry and keyword arguments. default_detail: in [0, 1].
-        weights: kind (``"fidelity"``, ``"perceptual"``) to (file inside the folder, SHA-256).
+        weights: kind (``"fidelity"``, ``"perceptual"``, ``"error"``) to (file inside the folder, SHA-256).
         held_band: the acquisition operator's part that data consistency holds; see ``upscaling.consistency.HeldBand``.
         through_slices: whether it refines along the slice axis; else it refines the slice plane.
         loaded: a network of that kind, in evaluation mode, that runs instead of one that ``load`` would make, or None.
+        error_calibration: of its expected error, where it predicts one.
     """
 
     name: str
@@ -54,11 +56,17 @@ class Model:
     held_band: float
     through_slices: bool = False
     loaded: Network | None = field(default=None, compare=False, repr=False)
+    error_calibration: ErrorCalibration = field(default=UNCALIBRATED, hash=False)
 
     @property
     def has_detail(self) -> bool:
         """Whether there are perceptual weights, so that ``detail`` can be chosen."""
         return "perceptual" in self.weights
+
+    @property
+    def predicts_error(self) -> bool:
+        """Whether there is an error head, so that the expected error can be asked for."""
+        return "error" in self.weights
 
     @property
     def halo(self) -> int:
@@ -143,6 +151,31 @@ class Model:
             ) from None
         return network.eval().requires_grad_(False)
 
+    def with_error(self, network: Network, detail: float, noise: float) -> Network:
+        """Return ``network`` with a second channel: the expected error, 1 SD, normalised.
+
+        Args:
+            network: as ``load`` gives it, or trained on from there. detail: of its weights.
+            noise: its SD in the scan, normalised.
+
+        Raises:
+            InputError: the file of the head is missing, has a wrong digest or does not fit the network.
+        """
+        import torch
+
+        from .networks.error_head import NetworkWithError, new_error_head
+
+        weights = {key: tensor.float() for key, tensor in self._read_weights("error").items()}
+        try:
+            with torch.device("meta"):
+                head = new_error_head(network)
+            head.load_state_dict(weights, assign=True)
+        except RuntimeError:
+            raise InputError(f"The error head of {self.name} does not fit its network; get a fresh copy.") from None
+        calibration = self.error_calibration
+        multiple = calibration.one_sd(noise, detail)
+        return NetworkWithError(network, head.requires_grad_(False), calibration.exponent, multiple).eval()
+
     def _read_weights(self, kind: str) -> dict[str, torch.Tensor]:
         import safetensors
         import safetensors.torch
@@ -184,6 +217,9 @@ def read_model(folder: os.PathLike | str) -> Model:
             weights={str(k): (str(v["file"]), str(v["sha256"])) for k, v in block["weights"].items()},
             held_band=float(block["acquisition"]["held_band"]),
             through_slices=AXES[block["axes"]],
+            error_calibration=ErrorCalibration.read(block["error_calibration"])
+            if "error_calibration" in block
+            else UNCALIBRATED,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder} is not a super-resolution model folder; see configs/metadata.json in it.") from None

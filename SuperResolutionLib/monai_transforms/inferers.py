@@ -149,7 +149,7 @@ class UpscaleInferer(Inferer):
         model: the installed name or the folder of the model whose network it is.
         detail: what the network's weights were loaded with; None for the model's default.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        options: other fields of ``UpscaleRequest``, but for ``uncertainty``.
+        options: other fields of ``UpscaleRequest``, but for ``error``.
 
     Raises:
         InputError: there is no such model. TypeError: an option that there is not.

@@ -21,7 +21,7 @@ REPORT = "super_resolution"
 
 
 def upscale_image(image: NdarrayOrTensor, request: UpscaleRequest) -> tuple[MetaTensor, MetaTensor | None]:
-    """Return the finer image, with the report in its meta data, and the SD where ``request.uncertainty`` asks for it.
+    """Return the finer image, with the report in its meta data, and its expected error where ``request.error`` asks.
 
     Args:
         image: see ``volume_of``; voxels of 1 mm where it is no MetaTensor.
@@ -35,7 +35,7 @@ def upscale_image(image: NdarrayOrTensor, request: UpscaleRequest) -> tuple[Meta
         result = upscale(volume_of(image), request)
     finer = image_of(result.volume, image)
     finer.meta[REPORT] = json.dumps(result.report)
-    return finer, None if result.uncertainty is None else image_of(result.uncertainty, image)
+    return finer, None if result.error is None else image_of(result.error, image)
 
 
 class Upscale(Transform):
@@ -55,7 +55,7 @@ class Upscale(Transform):
         self.request = UpscaleRequest(factor=factor, **options)
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Return the finer image in the image's scalar type; with ``uncertainty=True`` also the ensemble's SD.
+        """Return the finer image in the image's scalar type; with ``error=True`` also its expected error.
 
         Integers are rounded and clamped, so load with ``LoadImage(dtype=None)``, which keeps the file's type, where the
         result is to have it; MONAI's default makes everything float32. ``meta["affine"]``, ``["original_affine"]`` and
@@ -67,10 +67,10 @@ class Upscale(Transform):
         Raises:
             InputError: the image or the request cannot be served; within ``Compose`` MONAI wraps it.
         """
-        finer, uncertainty = upscale_image(img, self.request)
-        if uncertainty is None:
+        finer, error = upscale_image(img, self.request)
+        if error is None:
             return _tracked(finer)
-        return _tracked(finer), _tracked(uncertainty)
+        return _tracked(finer), _tracked(error)
 
 
 def _tracked(image: MetaTensor) -> torch.Tensor:
@@ -82,8 +82,8 @@ class Upscaled(MapTransform):
 
     Args:
         keys: of the images. allow_missing_keys: whether one may be missing.
-        factor, options: as of ``Upscale``. With ``uncertainty=True`` the dictionary gets the ensemble's SD of ``KEY``
-            as ``KEY_uncertainty``.
+        factor, options: as of ``Upscale``. With ``error=True`` the dictionary gets the expected error of ``KEY``
+            as ``KEY_error``.
     """
 
     backend = Upscale.backend
@@ -104,7 +104,7 @@ class Upscaled(MapTransform):
         for key in self.key_iterator(data):
             result = self.upscale(data[key])
             if isinstance(result, tuple):
-                data[key], data[f"{key}_uncertainty"] = result
+                data[key], data[f"{key}_error"] = result
             else:
                 data[key] = result
         return data

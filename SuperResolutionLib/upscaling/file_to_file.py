@@ -26,7 +26,7 @@ def upscale_file(
     series: str | None = None,
     echo: int | None = None,
     added: os.PathLike | str | None = None,
-    uncertainty: os.PathLike | str | None = None,
+    error: os.PathLike | str | None = None,
     report_file: os.PathLike | str | None = None,
     fingerprint: str | None = None,
     compressed: bool = True,
@@ -43,7 +43,7 @@ def upscale_file(
         source: an image file or a DICOM series folder.
         series, echo: which DICOM images of a folder or file that holds several, see ``read_dicom``.
         added: where to write the result minus B-spline interpolation.
-        uncertainty: where to write the ensemble's standard deviation; ``request.uncertainty`` must ask for it.
+        error: where to write the expected error; ``request.error`` must ask for it.
         report_file: where to write the report, as JSON. An old one is removed before ``output`` is replaced, so that a
             report never lies beside a volume that it does not describe.
         read, run: what reads the volume and what upscales it; others than the default may remember, see ``warm``.
@@ -51,9 +51,9 @@ def upscale_file(
 
     Raises:
         InputError, Cancelled: as ``upscale``, ``read_volume`` and ``write_volume`` do; no file has changed.
-        ValueError: ``uncertainty`` is given and ``request.uncertainty`` does not ask for it.
+        ValueError: ``error`` is given and ``request.error`` does not ask for it.
     """
-    volumes = [path for path in (output, added, uncertainty) if path]
+    volumes = [path for path in (output, added, error) if path]
     check_apart(source, [*volumes, *([report_file] if report_file else [])])
     for path in volumes:
         check_output_path(path)
@@ -74,10 +74,10 @@ def upscale_file(
 
         if added:
             store(zeroed(result.survey, added_to_interpolation(result.survey.seen, result.volume)), added)
-        if uncertainty:
-            if result.uncertainty is None:
-                raise ValueError("the request did not ask for the uncertainty that is to be written")
-            store(result.uncertainty, uncertainty)
+        if error:
+            if result.error is None:
+                raise ValueError("the request did not ask for the expected error that is to be written")
+            store(result.error, error)
         size = store(result.volume, output).stat().st_size
         files = {"input": str(source), "output": str(output), "output_bytes": size}
         report = {**result.report, "files": {**files, **({"fingerprint": fingerprint} if fingerprint else {})}}

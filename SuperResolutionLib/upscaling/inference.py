@@ -20,10 +20,11 @@ class SliceInference:
     """Runs a network on slices, equal to running it on each whole slice.
 
     Args:
-        network: maps ``(N, C, H, W)`` to ``(N, 1, factor * H, factor * W)``; has ``factor`` and ``halo``.
+        network: maps ``(N, C, H, W)`` to ``(N, 1, factor * H, factor * W)``, or to two channels, see
+            ``networks.error_head``; has ``factor`` and ``halo``.
         device: where to run. precision, show, otherwise: as of ``PreparedNetwork``.
         tile: largest side of a tile in coarse pixels, its halo not counted.
-        ensemble: average the eight flips and quarter turns, which also gives their standard deviation.
+        ensemble: average the eight flips and quarter turns.
         empty: the value of voxels outside the patient where it is exactly constant, else None. Rows and columns that
             hold nothing else take the network's answer to an empty slice, which is computed once.
         on_tile: called after each tile; may raise to stop.
@@ -48,10 +49,11 @@ class SliceInference:
 
     def __post_init__(self) -> None:
         self.prepared = PreparedNetwork(self.network, self.device, self.precision, self.show, self.otherwise)
+        self._predicts_error = getattr(self.network, "predicts_error", False)
 
     @torch.inference_mode()
     def __call__(self, slices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the upscaled slices and the ensemble's standard deviation (zeros without an ensemble).
+        """Return the upscaled slices and their expected error (zeros where the network predicts none).
 
         Args:
             slices: ``(N, C, H, W)`` float32 on the CPU, normalised; see ``networks.with_told``, whose constant
@@ -67,8 +69,8 @@ class SliceInference:
         rows, columns = filled.any(dim=1).nonzero(), filled.any(dim=0).nonzero()
         told = slices[:1, images.shape[1] :, :1, :1]
         answer = self._answer_to_empty(self.empty, told, slices.shape[-2:], images.shape[1])
-        image, spread = (part.expand(len(slices), -1, -1, -1) for part in answer)
-        image, spread = image.clone(), spread.clone() if self.ensemble else spread
+        image, error = (part.expand(len(slices), -1, -1, -1) for part in answer)
+        image, error = image.clone(), error.clone() if self._predicts_error else error
         if len(rows):
             halo, factor = self.network.halo, self.network.factor
             top, left = (max(0, int(index[0]) - halo) for index in (rows, columns))
@@ -76,9 +78,9 @@ class SliceInference:
                 min(size, int(index[-1]) + 1 + halo) for index, size in zip((rows, columns), slices.shape[-2:])
             )
             inside = self._box(slices, top, bottom, left, right)
-            for target, source in zip(self._written(image, spread), inside):
+            for target, source in zip(self._written(image, error), inside):
                 target[..., factor * top : factor * bottom, factor * left : factor * right] = source
-        return image, spread
+        return image, error
 
     def _answer_to_empty(
         self, empty: float, told: torch.Tensor, shape: torch.Size, images: int
@@ -98,8 +100,8 @@ class SliceInference:
                 for size in shape
             )
             rows, columns = ((factor * index[:, None] + torch.arange(factor)).ravel() for index in (rows, columns))
-            image, spread = (part[:, :, rows][..., columns] for part in answer)
-            self._empty_answers[shape] = image, spread
+            image, error = (part[:, :, rows][..., columns] for part in answer)
+            self._empty_answers[shape] = image, error
         return self._empty_answers[shape]
 
     def _box(
@@ -134,7 +136,7 @@ class SliceInference:
         factor, halo, tile = self.network.factor, self.network.halo, self.tile
         shape = (len(slices), 1, factor * (bottom - top), factor * (right - left))
         image = torch.empty(shape, device=self.device)
-        spread = torch.zeros(shape if self.ensemble else (), device=self.device).expand(shape)
+        error = torch.zeros(shape if self._predicts_error else (), device=self.device).expand(shape)
         for y in range(top, bottom, tile):
             for x in range(left, right, tile):
                 end_y, end_x = min(bottom, y + tile), min(right, x + tile)
@@ -150,30 +152,30 @@ class SliceInference:
                     slice(factor * (y - top), factor * (end_y - top)),
                     slice(factor * (x - left), factor * (end_x - left)),
                 )
-                for target, source in zip(self._written(image, spread), answer):
+                for target, source in zip(self._written(image, error), answer):
                     target[outer] = source[inner]
                 self.tiles += 1
                 self.on_tile()
-        return image, spread
+        return image, error
 
-    def _written(self, image: torch.Tensor, spread: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return what a result is written into: without an ensemble the spread is one zero, seen everywhere."""
-        return (image, spread) if self.ensemble else (image,)
+    def _written(self, image: torch.Tensor, error: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what a result is written into: where no error is predicted it is one zero, seen everywhere."""
+        return (image, error) if self._predicts_error else (image,)
 
     def _run(self, tile: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         tile = tile.to(self.device)
-        if not self.ensemble:
-            answer = self._answer(tile)
-            return answer, answer.new_zeros(()).expand(answer.shape)
-        total = squares = torch.zeros((), device=self.device)
+        answer = self._averaged(tile) if self.ensemble else self._answer(tile)
+        image = answer[:, :1]
+        return image, answer[:, 1:] if self._predicts_error else image.new_zeros(()).expand(image.shape)
+
+    def _averaged(self, tile: torch.Tensor) -> torch.Tensor:
+        total = torch.zeros((), device=self.device)
         for turns in range(4):
             for flipped in (False, True):
                 turned = torch.rot90(tile.flip(-1) if flipped else tile, turns, (-2, -1))
                 answer = torch.rot90(self._answer(turned), -turns, (-2, -1))
-                answer = answer.flip(-1) if flipped else answer
-                total, squares = total + answer, squares + answer**2
-        mean = total / 8
-        return mean, (squares / 8 - mean**2).clamp(min=0).sqrt()
+                total = total + (answer.flip(-1) if flipped else answer)
+        return total / 8
 
     def _answer(self, tile: torch.Tensor) -> torch.Tensor:
         return self.prepared(tile.contiguous(memory_format=torch.channels_last))

@@ -76,7 +76,7 @@ class Plan:
     @property
     def megavoxels(self) -> float:
         """The work: voxels of the result in millions, times eight where the network runs eight times."""
-        passes = 8 if self.request.quality == "best" or self.request.uncertainty else 1
+        passes = 8 if self.request.quality == "best" else 1
         return passes * math.prod(self.grid.dimensions) / 1e6
 
     @property
@@ -136,7 +136,7 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
         raise InputError(survey.flaw)
     places = places_for(survey, wish, request)
     final_type = "float32" if request.output_type == "float" else str(survey.volume.voxels.dtype)
-    ensemble = request.quality == "best" or request.uncertainty
+    ensemble = request.quality == "best"
     steps: list[Step] = []
     if wish.from_band:
         steps.append(TakeAcquiredBand(survey.band))
@@ -153,7 +153,7 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
                 from_band=wish.from_band,
                 scalar_type=final_type if wish.through is None else "float32",
                 ensemble=ensemble,
-                spread=request.uncertainty and wish.through is None,
+                error=request.error,
                 hold=request.consistency,
                 # What the network answers is looked at by itself where what was measured is not to be held.
                 grain=0.0 if request.grain is None and not request.consistency else request.grain,
@@ -177,7 +177,7 @@ def plan(survey: Survey, request: UpscaleRequest) -> Plan:
                 stored_plane=wish.plane is None,
                 scalar_type=final_type,
                 ensemble=ensemble,
-                spread=request.uncertainty,
+                error=request.error,
                 hold=request.consistency,
                 level=request.level,
             )

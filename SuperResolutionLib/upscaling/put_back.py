@@ -13,18 +13,18 @@ from ..geometry.nearest import nearest_indices
 from ..geometry.volume import Volume
 
 
-def put_back(survey: Survey, fine: Volume, uncertainty: Volume | None = None) -> tuple[Volume, Volume | None]:
-    """Return ``fine`` with each voxel that lies in an absent one of the scan as that is, and there no uncertainty.
+def put_back(survey: Survey, fine: Volume, error: Volume | None = None) -> tuple[Volume, Volume | None]:
+    """Return ``fine`` with each voxel that lies in an absent one of the scan as that is, and there no expected error.
 
     Args:
-        fine, uncertainty: on grids with axes parallel to the scan's; given back where nothing is absent.
+        fine, error: on grids with axes parallel to the scan's; given back where nothing is absent.
     """
     if survey.absent is None:
-        return fine, uncertainty
+        return fine, error
     voxels = fine.voxels.copy()
     for target, number, within, absent in _absent_in(survey, fine):
         voxels[target][absent] = _held(survey.volume.voxels[number][within][absent], voxels.dtype)
-    return replace(fine, voxels=voxels), None if uncertainty is None else zeroed(survey, uncertainty)
+    return replace(fine, voxels=voxels), None if error is None else zeroed(survey, error)
 
 
 def zeroed(survey: Survey, fine: Volume) -> Volume:

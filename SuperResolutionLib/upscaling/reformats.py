@@ -38,8 +38,9 @@ class ReformatInference:
     """Runs a ``ThroughPlaneNet`` on both sets of reformats through a stack of slices, and averages the two.
 
     Args:
-        network: a ``networks.ThroughPlaneNet``. device, precision, show, otherwise: as of ``PreparedNetwork``.
-        ensemble: average the four flips of each reformat. spread: also return the SD of all answers to a voxel.
+        network: a ``networks.ThroughPlaneNet``, or one with its error (``networks.error_head``).
+        device, precision, show, otherwise: as of ``PreparedNetwork``.
+        ensemble: average the four flips of each reformat.
         empty: the value outside the patient where it is exactly constant, else None: rows and columns of the slices
             that hold nothing else are not computed.
         on_batch: called after each batch; may raise to stop. on_progress: as ``progress`` of ``upscaling.upscale``.
@@ -53,7 +54,6 @@ class ReformatInference:
     device: torch.device
     precision: str = "float32"
     ensemble: bool = False
-    spread: bool = False
     empty: float | None = None
     on_batch: Callable[[], None] = lambda: None
     on_progress: Callable[[int, int, str], None] = lambda done, total, message: None
@@ -75,7 +75,7 @@ class ReformatInference:
         places: torch.Tensor,
         noise: float = 0.0,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the fine rows ``(R, H, W)`` float32, and the SD of the answers where it was asked for.
+        """Return the fine rows ``(R, H, W)`` float32, and their expected error where the network predicts it.
 
         Args:
             slices: ``(K, H, W)`` float32, normalised.
@@ -85,16 +85,16 @@ class ReformatInference:
             noise: its SD in the slices, normalised.
         """
         fine = np.zeros((len(places), *slices.shape[1:]), np.float32)
-        squares = np.zeros_like(fine) if self.spread else None
+        error = np.zeros_like(fine) if self.network.predicts_error else None
         top, bottom, left, right = self._filled(slices)
         views = [array[:, top:bottom, left:right] for array in (slices, fine)]
-        square_view = None if squares is None else squares[:, top:bottom, left:right]
+        error_view = None if error is None else error[:, top:bottom, left:right]
         total, done = sum(views[0].shape[1:]), 0
         self.on_progress(0, total, "Refining through the slices")
         for dimension, spacing, other in ((1, spacings[1], spacings[0]), (2, spacings[0], spacings[1])):
             # Reformats along W lie one behind the other along H, and the other way round.
             coarse, target = (np.moveaxis(view, dimension, 0) for view in views)
-            square = None if square_view is None else np.moveaxis(square_view, dimension, 0)
+            error_target = None if error_view is None else np.moveaxis(error_view, dimension, 0)
             told = _Told.of(len(coarse), spacing, other, thickness, noise)
             start = 0
             while start < len(coarse):
@@ -103,16 +103,16 @@ class ReformatInference:
                 batch = torch.from_numpy(_with_neighbours(coarse, chosen, self.network))
                 try:
                     answers = self._answers(batch, told, places)
-                except RuntimeError as error:
-                    if not is_out_of_memory(error):
+                except RuntimeError as failure:
+                    if not is_out_of_memory(failure):
                         raise
-                    self._save_memory(len(batch), error)
+                    self._save_memory(len(batch), failure)
                     continue
                 ran = slice(start, start + len(batch))
                 for answer in answers:
-                    target[ran] += answer / (2 * len(answers))
-                    if square is not None:
-                        square[ran] += answer**2 / (2 * len(answers))
+                    target[ran] += answer[:, 0] / (2 * len(answers))
+                    if error_target is not None:
+                        error_target[ran] += answer[:, 1] / (2 * len(answers))
                 start += len(batch)
                 done += len(batch)
                 self.reformats += len(batch)
@@ -121,9 +121,7 @@ class ReformatInference:
         if self.empty is not None:
             for outside in (fine[:, :top], fine[:, bottom:], fine[:, :, :left], fine[:, :, right:]):
                 outside[:] = self.empty
-        if squares is None:
-            return fine, None
-        return fine, np.sqrt(np.maximum(squares - fine**2, 0))
+        return fine, error
 
     def _filled(self, slices: np.ndarray) -> tuple[int, int, int, int]:
         """Return first and last (excluded) row and column of the slices to compute."""
@@ -143,7 +141,7 @@ class ReformatInference:
         )
 
     def _answers(self, batch: torch.Tensor, told: _Told, places: torch.Tensor) -> list[np.ndarray]:
-        """Return the network's answers ``(N, R, W)`` to a batch of reformats ``(N, C, K, W)`` and to its flips."""
+        """Return the answers ``(N, 1 or 2, R, W)`` to a batch of reformats ``(N, C, K, W)`` and to its flips."""
         flips = [(), (-1,), (-2,), (-2, -1)] if self.ensemble else [()]
         answers = []
         for flip in flips:
@@ -152,7 +150,7 @@ class ReformatInference:
             answer = self.prepared(
                 reformats, told.spacing, told.thickness, turned_places.float(), told.noise, told.apart
             )
-            answers.append(answer.flip(flip)[:, 0].cpu().numpy())
+            answers.append(answer.flip(flip).cpu().numpy())
         return answers
 
     def _save_memory(self, reformats: int, error: RuntimeError) -> None:
@@ -192,7 +190,7 @@ def shown(
             chosen = np.unique([int(coarse.max(axis=(1, 2)).argmax()), *varied])
             told = _Told.of(len(coarse), spacing, other, thickness, noise)
             batch = torch.from_numpy(normalise(_with_neighbours(coarse, chosen, network)))
-            answers.append(call(batch, told.spacing, told.thickness, None, told.noise, told.apart).flatten())
+            answers.append(call(batch, told.spacing, told.thickness, None, told.noise, told.apart)[:, 0].flatten())
         return torch.cat(answers)
 
     return show

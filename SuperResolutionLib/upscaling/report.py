@@ -7,6 +7,7 @@ Everything that tells of a result reads it: the printers, the nodes' attributes 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from ..acquisition.survey import Survey
 from ..geometry.volume import AXES, Volume
 from ..version import VERSION
 
+if TYPE_CHECKING:
+    from .plan import Plan
+
+DARK = 0.1
+"""The share of the robust range below which a voxel is taken for air."""
 SCHEMA_VERSION = 1
 """Grows by one when a key changes its meaning or goes; new keys alone leave it."""
 
@@ -87,6 +93,21 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
             "gains": [round(float(gain), 4) for gain in bands.typical],
             "sentence": bands.sentence,
         },
+    }
+
+
+def describe_error(todo: Plan, result: Volume, error: Volume) -> dict:
+    """Return the report's part on the expected error ``error`` of ``result``, where that is not dark."""
+    levels = todo.survey.acquired if todo.takes_band else todo.survey.stored
+    bright = result.voxels > levels.scale.low + DARK * levels.scale.span
+    values = error.voxels[bright] if bright.any() else error.voxels
+    last = next(step.model for step in (todo.new_slices, todo.slice_plane) if step is not None)
+    mean = float(values.mean(dtype=np.float64))
+    return {
+        "mean": round(mean, 6),
+        "percentile_95": round(float(np.percentile(values, 95)), 6),
+        "mean_percent_of_range": round(100 * mean / levels.scale.span, 3),
+        "within": {percent: round(value, 3) for percent, value in last.error_calibration.within(levels.noise).items()},
     }
 
 

@@ -30,7 +30,8 @@ class UpscaleRequest:
             back: of what the result, made coarse again, lacks of the scan. None adds half of it in flat tissue alone,
             where the network would draw noise as lines, or none without ``consistency``; see ``grain``.
         consistency: hold the measured band (see ``consistency.HeldBand``).
-        uncertainty: also return the ensemble's standard deviation; runs the ensemble whatever the quality.
+        error: also return the expected error of each voxel, which the networks predict; see
+            Documentation/expected_error.md.
         output_type: ``input`` keeps the scalar type, ``float`` gives float32.
         as_stored: upscale a zero-filled scan from its stored voxels instead of the acquired band. The output grid is
             the same either way: ``factor`` counts from the stored grid.
@@ -57,7 +58,7 @@ class UpscaleRequest:
     quality: str = "standard"
     grain: float | None = None
     consistency: bool = True
-    uncertainty: bool = False
+    error: bool = False
     output_type: str = "input"
     as_stored: bool = False
     acquired: tuple[int, int] | None = None

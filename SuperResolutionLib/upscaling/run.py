@@ -48,14 +48,14 @@ class StepResult:
         part: the step's part of the report, JSON-able; ``kind`` says which step it was.
         device: where it ended, as ``torch`` names it, or None where it used no network.
         warnings: what went otherwise than planned, in sentences.
-        uncertainty: the SD of the ensemble's answers, where it was asked for.
+        error: its expected error, where it was asked for.
     """
 
     volume: Volume
     part: dict
     device: str | None = None
     warnings: list[str] = field(default_factory=list)
-    uncertainty: Volume | None = None
+    error: Volume | None = None
 
 
 class Step(Protocol):
@@ -65,8 +65,8 @@ class Step(Protocol):
     def sentence(self) -> str:
         """What the step does and why so, in one sentence for the user."""
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
-        """Return what the step makes of ``volume``.
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
+        """Return what the step makes of ``volume``, whose expected error is ``error`` where a step before gave one.
 
         Raises:
             InputError: the result does not fit into the memory, or a model folder is damaged.

@@ -13,7 +13,7 @@ from ..models.bundles import Model
 from ..models.devices import choose_device
 from .plan import Plan, plan
 from .put_back import put_back
-from .report import SCHEMA_VERSION, describe_survey, describe_volumes, peak_memory_bytes, program
+from .report import SCHEMA_VERSION, describe_error, describe_survey, describe_volumes, peak_memory_bytes, program
 from .request import UpscaleRequest
 from .run import Run
 
@@ -30,13 +30,13 @@ class UpscaleResult:
     Attributes:
         volume: the finer volume. report: what was done, JSON-able.
         survey: of the scan.
-        uncertainty: the ensemble's standard deviation, where it was asked for.
+        error: the expected error (1 SD) of each voxel in the scan's units, where it was asked for.
     """
 
     volume: Volume
     report: dict
     survey: Survey
-    uncertainty: Volume | None = None
+    error: Volume | None = None
 
 
 def upscale(
@@ -86,15 +86,15 @@ def _carry_out(
 ) -> UpscaleResult:
     run = Run(todo.survey, choose_device(todo.request.device), progress, cancelled, load)
     scan, volume = todo.survey.volume, todo.survey.seen
-    parts, warnings, used, uncertainty = [], list(todo.warnings), run.device, None
+    parts, warnings, used, error = [], list(todo.warnings), run.device, None
     for step in todo.steps:
-        result = step.run(volume, run)
-        volume, uncertainty = result.volume, result.uncertainty
+        result = step.run(volume, run, error)
+        volume, error = result.volume, result.error
         parts.append(result.part)
         warnings += result.warnings
         if result.device not in (None, used.name):
             used = choose_device(result.device)
-    volume, uncertainty = put_back(todo.survey, volume, uncertainty)
+    volume, error = put_back(todo.survey, volume, error)
     report = {
         "schema_version": SCHEMA_VERSION,
         "program": program(),
@@ -108,5 +108,6 @@ def _carry_out(
         "seconds": round(time.monotonic() - began, 2),
         "peak_memory_bytes": peak_memory_bytes(),
         "warnings": warnings,
+        **({} if error is None else {"expected_error": describe_error(todo, volume, error)}),
     }
-    return UpscaleResult(volume, report, todo.survey, uncertainty)
+    return UpscaleResult(volume, report, todo.survey, error)

@@ -66,9 +66,11 @@ def wish_for(survey: Survey, request: UpscaleRequest) -> Wish:
     _check(survey, wish, request)
     if labels:
         return replace(wish, plane=None, through=None, labels=True)
-    if wish.plane is None or request.as_stored or not survey.band.zero_filled:
-        return wish
-    return replace(wish, plane=_plane_from_band(survey, wish, wish.plane, request), from_band=True)
+    if wish.plane is not None and not request.as_stored and survey.band.zero_filled:
+        wish = replace(wish, plane=_plane_from_band(survey, wish, wish.plane, request), from_band=True)
+    if request.error:
+        _check_error(wish)
+    return wish
 
 
 def _carries_labels(survey: Survey, request: UpscaleRequest) -> bool:
@@ -81,8 +83,8 @@ def _carries_labels(survey: Survey, request: UpscaleRequest) -> bool:
             " by --labels nearest."
         )
     carries = request.labels == "nearest" or (request.labels == "found" and survey.label_map is not False)
-    if carries and request.uncertainty:
-        raise InputError("Labels are carried without a network, so they have no uncertainty; ask for them without.")
+    if carries and request.error:
+        raise InputError("Labels are carried without a network, so they have no expected error; ask for them without.")
     return carries
 
 
@@ -203,8 +205,18 @@ def _check(survey: Survey, wish: Wish, request: UpscaleRequest) -> None:
         raise InputError(f"A share of the grain lies between 0 and 1, unlike {request.grain:g}.")
     if request.grain and wish.plane is None:
         raise InputError("Grain is added where the slice plane is refined, which was not asked for; leave it out.")
-    if request.uncertainty and wish.plane is None and wish.through is None:
-        raise InputError("No network runs for this result, so it has no uncertainty; ask for it without.")
+
+
+def _check_error(wish: Wish) -> None:
+    models = [model for model in (wish.plane, wish.through) if model is not None]
+    if not models:
+        raise InputError("No network runs for this result, so it has no expected error; ask for it without.")
+    for model in models:
+        if not model.predicts_error:
+            raise InputError(
+                f"The model {model.name} does not predict its error; choose another model or quality, or ask for the"
+                " result without its expected error."
+            )
 
 
 def _plane_from_band(survey: Survey, wish: Wish, plane: Model, request: UpscaleRequest) -> Model:

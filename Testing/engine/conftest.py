@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.networks import NETWORKS
+from SuperResolutionLib.models.networks.error_head import new_error_head
 from SuperResolutionLib.models.precision import Choice
 
 settings.register_profile(
@@ -134,7 +135,10 @@ def write_bundle(tmp_path):
     """The function that writes a model folder with random or given weights and returns its path."""
 
     def write(name="tiny", factor=2, network="CompactNet", arguments=None, weights=("fidelity",), **changes):
-        """``weights``: kinds to fill at random, or a dictionary of kind to state dict. ``changes``: block keys."""
+        """``weights``: kinds to fill at random, or a dictionary of kind to state dict. ``changes``: block keys.
+
+        Of the kind "error" is a random error head.
+        """
         folder = tmp_path / name
         arguments = {"width": 4, "blocks": 1} if arguments is None else arguments
         (folder / "configs").mkdir(parents=True)
@@ -145,7 +149,8 @@ def write_bundle(tmp_path):
                 state = weights[kind]
             else:
                 torch.manual_seed(seed)
-                state = NETWORKS[network](factor=factor, **arguments).state_dict()
+                made = NETWORKS[network](factor=factor, **arguments)
+                state = (new_error_head(made) if kind == "error" else made).state_dict()
             content = safetensors.torch.save({key: value.contiguous() for key, value in state.items()})
             (folder / "models" / f"{kind}.safetensors").write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()

@@ -46,6 +46,6 @@ if command == "batch":
         say(event="file", number=number, name=path.name, state="done", message="", report=REPORT)
     say(event="summary", output=target, done=number)
 else:
-    companions = [options[options.index(name) + 1] for name in ("--added", "--uncertainty") if name in options]
+    companions = [options[options.index(name) + 1] for name in ("--added", "--error") if name in options]
     repeat(source, target, *companions)
     say(event="result", report=REPORT)

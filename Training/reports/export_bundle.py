@@ -53,7 +53,8 @@ def export_bundle(
 
     ``records`` is the ``records.json`` of an evaluation, whose means go into the metadata. A model card,
     ``docs/README.md``, that is already there is left alone. So are perceptual weights if these fidelity weights were
-    there before; beside other ones they are taken off, since detail blends the two and stage 2 starts from stage 1.
+    there before; beside other ones they are taken off, since detail blends the two and stage 2 starts from stage 1. An
+    error head is taken off likewise, since it reads the features of these weights.
     """
     state = read_checkpoint(checkpoint)
     architecture = dict(state["architecture"])
@@ -63,10 +64,13 @@ def export_bundle(
     before = _weights_of(folder)
     (folder / "configs").mkdir(parents=True, exist_ok=True)
     weights = {"fidelity": _write_weights(state["average"], folder, "fidelity")}
+    calibration = {}
     if before.get("fidelity") == weights["fidelity"]:
         weights = {**before, **weights}
+        calibration = _calibration_of(folder)
     else:
-        (folder / "models" / "perceptual.safetensors").unlink(missing_ok=True)
+        for kind in ("perceptual", "error"):
+            (folder / "models" / f"{kind}.safetensors").unlink(missing_ok=True)
     shutil.copyfile(Path(__file__).parent.parent / "configs" / "inference.json", folder / "configs" / "inference.json")
     image = {
         "type": "image",
@@ -112,6 +116,7 @@ def export_bundle(
             "iterations": state["iteration"],
             "metrics": _metrics(records) if records else {},
             "weights": weights,
+            **calibration,
         },
     }
     _write_metadata(folder, metadata)
@@ -133,9 +138,20 @@ def add_perceptual(checkpoint: os.PathLike | str, folder: Path, training: str) -
 
 def write_perceptual(weights: dict[str, torch.Tensor], folder: Path, training: str, iterations: int) -> None:
     """Write ``weights`` as the perceptual ones of the model folder ``folder``, and what its metadata say of them."""
+    add_weights(weights, folder, "perceptual", training, iterations)
+
+
+def add_weights(weights: dict[str, torch.Tensor], folder: Path, kind: str, training: str, iterations: int) -> None:
+    """Write ``weights`` beside the fidelity ones of the model folder ``folder``, and what its metadata say of them.
+
+    Args:
+        kind: "perceptual", or "error" for those of an error head, whose calibration is then to be found anew.
+    """
     metadata = _read_metadata(folder)
-    entry = _write_weights(weights, folder, "perceptual")
-    metadata["super_resolution"]["weights"]["perceptual"] = {**entry, "training": training, "iterations": iterations}
+    entry = _write_weights(weights, folder, kind)
+    metadata["super_resolution"]["weights"][kind] = {**entry, "training": training, "iterations": iterations}
+    if kind == "error":
+        metadata["super_resolution"].pop("error_calibration", None)
     _write_metadata(folder, metadata)
 
 
@@ -163,6 +179,11 @@ def _weights_of(folder: Path) -> dict[str, dict]:
         return _read_metadata(folder)["super_resolution"]["weights"]
     except FileNotFoundError:
         return {}
+
+
+def _calibration_of(folder: Path) -> dict:
+    block = _read_metadata(folder)["super_resolution"]
+    return {key: block[key] for key in ("error_calibration",) if key in block}
 
 
 def _read_metadata(folder: Path) -> dict:

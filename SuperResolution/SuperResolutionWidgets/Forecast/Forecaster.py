@@ -23,7 +23,7 @@ class Forecaster:
 
         Args:
             plan: a ``Plan``.
-            companions: how many volumes come with the result: what was added, the uncertainty.
+            companions: how many volumes come with the result: what was added, the expected error.
             volumes: how many are upscaled in this way, those of a sequence.
         """
         request, addsSlices = plan.request, plan.new_slices is not None

@@ -203,7 +203,7 @@ class ChoicesSection:
             quality=parameters.quality.value,
             device=parameters.device,
             box=self._box(volume),
-            uncertainty=Companion.UNCERTAINTY in self._companions(),
+            error=Companion.ERROR in self._companions(),
             as_stored=parameters.asStored,
         )
         scan = self._scan.survey(parameters.inputVolume, volume)

@@ -27,7 +27,7 @@ class SuperResolutionParameterNode:
         asStored: a zero-filled scan is upscaled from its stored voxels instead of the acquired band.
         thickness: mm, of the slices, where new ones are added; 0 takes the scan's.
         adapt: the network that adds slices is adapted to the scan first.
-        added, uncertainty: whether these volumes come with the result, see ``Companion``.
+        added, error: whether these volumes come with the result, see ``Companion``.
         device: ``auto``, ``cpu``, ``cuda:N`` or ``mps``.
     """
 
@@ -50,5 +50,5 @@ class SuperResolutionParameterNode:
     thickness: Annotated[float, WithinRange(0.0, 50.0)] = 0.0
     adapt: bool = False
     added: bool = False
-    uncertainty: bool = False
+    error: bool = False
     device: str = "auto"

@@ -194,7 +194,12 @@ class RunSection:
             if not self._choices.isOpen:
                 return ""
             self._preview.show(
-                outcome.volume, outcome.companions[Companion.ADDED], task.inputNode, cut.axis, cut.sliceNode
+                outcome.volume,
+                outcome.companions[Companion.ADDED],
+                task.inputNode,
+                cut.axis,
+                cut.sliceNode,
+                outcome.companions.get(Companion.ERROR),
             )
             what = f"Cut through the slices at {'ijk'[cut.axis]} =" if task.addsSlices else "Slice"
             self._previewNews = (

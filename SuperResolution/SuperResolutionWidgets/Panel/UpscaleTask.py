@@ -58,7 +58,7 @@ class UpscaleTask:
         return replace(self, options=tuple(options), workload=None)
 
     def ofCut(self, cut: Cut) -> UpscaleTask:
-        """Return the run that makes one slice, or one cut through the slices, and what was added to it.
+        """Return the run that makes one slice, or one cut through the slices, what was added, and the error if wanted.
 
         Its network is not adapted to the scan, which would take minutes.
         """
@@ -68,7 +68,7 @@ class UpscaleTask:
             outputNode=None,
             name=f"Preview of {self.inputNode.GetName()}",
             options=options,
-            companions=(Companion.ADDED,),
+            companions=tuple(c for c in Companion if c is Companion.ADDED or c in self.companions),
             box=(cut.first, cut.last),
             workload=None,
             sequenceNode=None,

@@ -11,6 +11,7 @@ from SuperResolutionLib.errors import InputError
 from SuperResolutionLib.upscaling.report import detail, model_digests, model_names
 
 from .Companion import COMPANION_ATTRIBUTE, Companion
+from .companionDisplay import colourAs
 from .Comparable import Comparable
 from .DicomDescription import DicomDescription
 
@@ -215,10 +216,7 @@ class ResultPlacement:
         display = node.GetDisplayNode()
         if display is None:
             return
-        if slicer.mrmlScene.GetNodeByID(companion.colorNodeID) is not None:
-            display.SetAndObserveColorNodeID(companion.colorNodeID)
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(*companion.window(volume.voxels))
+        colourAs(companion, display, volume.voxels)
         colours = self._colorsLogic()
         if colours is not None:
             legend = colours.AddDefaultColorLegendDisplayNode(node)

@@ -8,6 +8,8 @@ import vtk
 from ..Scene.FollowedNode import FollowedNode
 from .SharedWindow import SharedWindow
 
+OVERLAY_OPACITY = 0.6
+
 
 class ComparisonView:
     """Shows two volumes side by side, linked and with the same field of view, or fades between them.
@@ -45,7 +47,9 @@ class ComparisonView:
         """Whether more than one volume is to be seen for the sake of comparing it."""
         return self.isSideBySide or (self.isFading and self._opacity < 1)
 
-    def sideBySide(self, left, right, like=None, across: int | None = None, sharesWindow: bool = True) -> bool:
+    def sideBySide(
+        self, left, right, like=None, across: int | None = None, sharesWindow: bool = True, over=None
+    ) -> bool:
         """Show two volume nodes; return whether the scene has the views for it.
 
         Args:
@@ -53,6 +57,7 @@ class ComparisonView:
             across: axis of the volumes, 0, 1, 2 for i, j, k, across which both are turned, onto the middle of
                 ``right``; None leaves them as they are turned.
             sharesWindow: whether window and level of both change together.
+            over: a volume node that is shown on the right one, or None.
         """
         self.end()
         views = [self._nodes(name) for name in self.VIEWS]
@@ -73,9 +78,11 @@ class ComparisonView:
             else:
                 first.JumpSliceByOffsetting(*centre)
         self._align(second, first)
-        for (_, composite), volume in zip(views, (left, right)):
+        for (_, composite), volume, upper in zip(views, (left, right), (None, over)):
             composite.SetBackgroundVolumeID(volume.GetID())
-            composite.SetForegroundVolumeID(None)
+            composite.SetForegroundVolumeID(None if upper is None else upper.GetID())
+            if upper is not None:
+                composite.SetForegroundOpacity(OVERLAY_OPACITY)
             composite.SetLinkedControl(True)
             composite.SetHotLinkedControl(True)
         if sharesWindow:

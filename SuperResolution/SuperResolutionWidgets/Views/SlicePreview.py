@@ -6,6 +6,8 @@ import slicer.util
 
 from SuperResolutionLib.geometry.volume import Volume
 
+from ..Scene.Companion import Companion
+from ..Scene.companionDisplay import colourAs
 from .ComparisonView import ComparisonView
 from .LiveView import LiveView
 
@@ -18,7 +20,7 @@ class SlicePreview:
         live: the ``LiveView``, which ends wherever the preview, or another use of the views, needs them.
     """
 
-    NAMES = ("Interpolated (B-spline)", "Super resolution (preview)")
+    NAMES = ("Interpolated (B-spline)", "Super resolution (preview)", "Expected error (preview)")
 
     def __init__(self, view: ComparisonView, live: LiveView):
         self._view = view
@@ -29,7 +31,7 @@ class SlicePreview:
     def isShown(self) -> bool:
         return bool(self._nodeIDs)
 
-    def show(self, fine, added, inputNode, axis: int, sliceNode=None) -> None:
+    def show(self, fine, added, inputNode, axis: int, sliceNode=None, error=None) -> None:
         """Show the slice.
 
         Args:
@@ -37,11 +39,16 @@ class SlicePreview:
             inputNode: whose window and transform are taken over.
             axis: across the slice; 0, 1, 2 for i, j, k.
             sliceNode: the view that showed the slice, whose field of view is kept; None shows all of it.
+            error: its expected error, also a ``Volume``, which is shown on it where it is large; or None.
         """
         self.close()
         interpolated = Volume(np.subtract(fine.voxels, added.voxels, dtype=np.float32), fine.ijk_to_ras)
         nodes = [self._node(*pair, inputNode) for pair in zip((interpolated, fine), self.NAMES)]
-        if not self._view.sideBySide(*nodes, like=sliceNode, across=axis):
+        over = None
+        if error is not None:
+            over = self._node(error, self.NAMES[2], inputNode)
+            colourAs(Companion.ERROR, over.GetDisplayNode(), error.voxels)
+        if not self._view.sideBySide(*nodes, like=sliceNode, across=axis, over=over):
             slicer.util.setSliceViewerLayers(background=nodes[1])
 
     def close(self) -> None:

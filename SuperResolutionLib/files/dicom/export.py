@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 DISCLAIMER = "Predicted by a neural network for research; not for diagnosis."
 DISCLAIMER_OF_FUSION = "Computed from several series, and predicted in part, for research; not for diagnosis."
+ERROR_SENTENCE = "Expected error (1 SD) of the super-resolved image, in its units; no anatomy."
 
 
 def export_dicom(
@@ -48,6 +49,7 @@ def export_dicom(
     series: str | None = None,
     echo: int | None = None,
     others: Sequence[tuple[os.PathLike | str, str | None]] = (),
+    is_error: bool = False,
 ) -> str:
     """Write ``result`` as a derived series, one file a slice, and return its Series Instance UID.
 
@@ -64,6 +66,7 @@ def export_dicom(
         cancelled: polled after each slice.
         series, echo: which images of ``source_folder``, as of ``read_dicom``.
         others: folder and series of each further series that ``result`` was fused from, in the order of the fusion.
+        is_error: whether ``result`` is the expected error of what was made of the series, which the new one says then.
 
     Raises:
         InputError: pydicom is not there; a series is none that can be derived from, or is of another patient; the
@@ -88,7 +91,7 @@ def export_dicom(
     if report and tuple(report["output"]["dimensions_ijk"]) != result.dimensions:
         raise InputError("The report describes another volume than the result; give the report that was made with it.")
     pixels = store_pixels(result.voxels)
-    image = _DerivedImages(pydicom, origins, result, pixels, report or {})
+    image = _DerivedImages(pydicom, origins, result, pixels, report or {}, is_error)
     partial = temporary_name(output_folder)
     try:
         remove_what_died(output_folder)
@@ -148,9 +151,16 @@ class _DerivedImages:
     """One dataset with all that the images share; ``write`` sets what each has of its own."""
 
     def __init__(
-        self, pydicom: ModuleType, origins: list[Origin], result: Volume, pixels: StoredPixels, report: dict
+        self,
+        pydicom: ModuleType,
+        origins: list[Origin],
+        result: Volume,
+        pixels: StoredPixels,
+        report: dict,
+        is_error: bool,
     ) -> None:
         self._pydicom = pydicom
+        self._is_error = is_error
         self._origins = origins
         self._series = series = origins[0].series
         self._is_fused = len(origins) > 1
@@ -228,7 +238,7 @@ class _DerivedImages:
         data.SOPClassUID = self._series.headers[0].SOPClassUID
         data.SeriesInstanceUID = self._pydicom.uid.generate_uid()
         number = str(self._series.value("SeriesNumber", ""))
-        data.SeriesNumber = 1000 + (int(number) if number.isdigit() else 0)
+        data.SeriesNumber = (2000 if self._is_error else 1000) + (int(number) if number.isdigit() else 0)
         for word in ("InstanceCreation", "Series", "Content"):
             setattr(data, f"{word}Date", now.strftime("%Y%m%d"))
             setattr(data, f"{word}Time", now.strftime("%H%M%S"))
@@ -269,7 +279,7 @@ class _DerivedImages:
             data.RescaleSlope, data.RescaleIntercept = pixels.slope, pixels.intercept
             if "RescaleType" not in data:
                 data.RescaleType = "HU" if self._series.modality == "CT" else "US"
-        if "WindowCenter" not in data or "WindowWidth" not in data:
+        if self._is_error or "WindowCenter" not in data or "WindowWidth" not in data:
             low, high = np.percentile(self._result.voxels[:: max(1, self._result.dimensions[2] // 16)], [0.5, 99.5])
             (data.WindowCenter, data.WindowWidth) = _decimals([(low + high) / 2, max(high - low, 1.0)])
 
@@ -284,9 +294,9 @@ class _DerivedImages:
             short, made = f"SR {factor}", f"factor {factor} (columns x rows x slices)"
         disclaimer = DISCLAIMER_OF_FUSION if self._is_fused else DISCLAIMER
         name = _ascii(series.value("SeriesDescription", "")).strip()
-        ending = f"{short} not for diagnosis"
+        ending = f"{short} {'expected error, ' * self._is_error}not for diagnosis"
         data.SeriesDescription = f"{name[: 63 - len(ending)]} {ending}".strip()
-        data.ImageComments = disclaimer
+        data.ImageComments = f"{ERROR_SENTENCE} {disclaimer}" if self._is_error else disclaimer
         details = [step["detail"] for step in report.get("steps", []) if "detail" in step]
         words = [
             f"{_ascii(report.get('program', 'SuperResolution'))}, model {_ascii(_joined(report, 'model'))}",
@@ -295,7 +305,7 @@ class _DerivedImages:
             f"detail {details[0]:g}" if details else "detail not stated",
         ]
         precision = "" if pixels.exact else f" Real values are stored in steps of {pixels.step:.3g}."
-        data.DerivationDescription = f"{', '.join(words)}. {disclaimer}{precision}"[:1024]
+        data.DerivationDescription = f"{', '.join(words)}. {data.ImageComments}{precision}"[:1024]
         data.DerivationCodeSequence = [self._code("113085", "Spatial resampling")]
         studies: dict[str, list[Dataset]] = {}
         for origin in self._origins:

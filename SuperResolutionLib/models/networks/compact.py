@@ -54,8 +54,10 @@ class CompactNet(Network):
         """Receptive-field radius in low-resolution pixels: tiles cropped by it equal whole-slice inference."""
         return compact_halo(self.blocks, self.dilation)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        own = x[:, :1]
-        features = self.head(x if x.shape[1] > 1 else alone(x, self.neighbours))
-        residual = F.pixel_shuffle(self.tail(self.body(features).add_(features)), self.factor)
-        return residual + F.interpolate(own, scale_factor=self.factor, mode="bicubic", align_corners=False)
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        first = self.head(x if x.shape[1] > 1 else alone(x, self.neighbours))
+        return self.body(first).add_(first)
+
+    def refined(self, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        residual = F.pixel_shuffle(self.tail(features), self.factor)
+        return residual + F.interpolate(x[:, :1], scale_factor=self.factor, mode="bicubic", align_corners=False)

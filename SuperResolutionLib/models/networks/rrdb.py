@@ -110,10 +110,12 @@ class RRDBNet(Network):
         """Receptive-field radius in low-resolution pixels: tiles cropped by it equal whole-slice inference."""
         return rrdb_halo(self.blocks, self.upsampling)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        own = x[:, :1]
-        features = F.leaky_relu(self.head(x if x.shape[1] > 1 else alone(x, self.neighbours)), 0.2)
-        image = self.tail(features + 0.2 * self.fusion(self.body(features)))
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        first = F.leaky_relu(self.head(x if x.shape[1] > 1 else alone(x, self.neighbours)), 0.2)
+        return first + 0.2 * self.fusion(self.body(first))
+
+    def refined(self, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        image = self.tail(features)
         if self.output == "tanh":
             return (torch.tanh(image) + 1) / 2
-        return image + F.interpolate(own, scale_factor=self.factor, mode="bicubic", align_corners=False)
+        return image + F.interpolate(x[:, :1], scale_factor=self.factor, mode="bicubic", align_corners=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -96,26 +97,42 @@ class ThroughPlaneNet(Network):
             noise: its SD in the slices, for all or ``(N,)``; what a network without neighbours is not told.
             apart: distance of a reformat from the next in columns, 0 where there is none, for all or ``(N,)``.
         """
-        own = reformats[:, :1]
+        inputs = reformats, spacing, thickness, places, noise, apart
+        return self.refined(self.features(*inputs), *inputs)
+
+    def features(
+        self,
+        reformats: torch.Tensor,
+        spacing: float,
+        thickness: float,
+        places: torch.Tensor | None = None,
+        noise: float | torch.Tensor = 0.0,
+        apart: float | torch.Tensor = 0.0,
+    ) -> torch.Tensor:
         if reformats.shape[1] < self.head.in_channels:
-            reformats, apart = own.expand(-1, self.head.in_channels, -1, -1), 0.0
-        if places is None:
-            places = row_places(reformats.shape[-2], spacing)
-        places = places.to(reformats.device)
-        nearest = places.round().clamp(0, reformats.shape[-2] - 1)
-        told = reformats.new_tensor([math.log2(spacing) / 3, thickness - 1])
+            reformats, apart = reformats[:, :1].expand(-1, self.head.in_channels, -1, -1), 0.0
+        told = reformats.new_tensor(_told(spacing, thickness))
         condition = self.condition(self._all_told(told, noise, apart, len(reformats)))
         features = first = self.head(reformats)
         for block in self.body:
             features = block(features, condition)
-        features = self.tail(features.add_(first)).float()
-        offset = (places - nearest)[:, None]
-        with torch.autocast(features.device.type, enabled=False):
-            weights = self.row_weights(torch.cat([offset, offset * spacing / 4, told.expand(len(offset), 2)], dim=1))
-            added = torch.einsum("nckw,kcr->nkrw", features, _by_slice(weights, nearest.long(), features.shape[-2]))
-        added = added.flatten(1, 2)[:, _row_order(nearest.long(), added.shape[2])]
-        cubic = cubic_rows(reformats.shape[-2], places)
-        return added[:, None] + torch.einsum("rk,nckw->ncrw", cubic, own.float())
+        return features.add_(first)
+
+    def refined(
+        self,
+        features: torch.Tensor,
+        reformats: torch.Tensor,
+        spacing: float,
+        thickness: float,
+        places: torch.Tensor | None = None,
+        *told: Any,
+        **more: Any,
+    ) -> torch.Tensor:
+        if places is None:
+            places = row_places(reformats.shape[-2], spacing)
+        added = rows_of(self.tail(features), self.row_weights, places, spacing, thickness)
+        cubic = cubic_rows(reformats.shape[-2], places.to(reformats.device))
+        return added[:, None] + torch.einsum("rk,nckw->ncrw", cubic, reformats[:, :1].float())
 
     def _all_told(
         self, told: torch.Tensor, noise: float | torch.Tensor, apart: float | torch.Tensor, count: int
@@ -125,6 +142,30 @@ class ThroughPlaneNet(Network):
             return told
         noise, apart = (torch.as_tensor(value).to(told).expand(count) for value in (noise, apart))
         return torch.stack([*told[:, None].expand(2, count), noise / TYPICAL_NOISE, apart], dim=1)
+
+
+def rows_of(
+    features: torch.Tensor, row_weights: nn.Module, places: torch.Tensor, spacing: float, thickness: float
+) -> torch.Tensor:
+    """Return rows ``(N, R, W)`` float32 of features ``(N, C, K, W)``: of each the nearest slice's, weighted.
+
+    Args:
+        row_weights: gives ``(R, C)`` for where a row lies: in slices and in fours of pixels from the nearest slice, and
+            what ``_told`` gives. places, spacing, thickness: as of ``ThroughPlaneNet``.
+    """
+    places = places.to(features.device)
+    nearest = places.round().clamp(0, features.shape[-2] - 1)
+    offset = (places - nearest)[:, None]
+    told = offset.new_tensor(_told(spacing, thickness))
+    with torch.autocast(features.device.type, enabled=False):
+        weights = row_weights(torch.cat([offset, offset * spacing / 4, told.expand(len(offset), 2)], dim=1))
+        by_slice = _by_slice(weights, nearest.long(), features.shape[-2])
+        rows = torch.einsum("nckw,kcr->nkrw", features.float(), by_slice)
+    return rows.flatten(1, 2)[:, _row_order(nearest.long(), rows.shape[2])]
+
+
+def _told(spacing: float, thickness: float) -> list[float]:
+    return [math.log2(spacing) / 3, thickness - 1]
 
 
 def fine_rows(slices: int, spacing: float) -> int:

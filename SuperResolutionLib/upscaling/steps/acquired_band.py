@@ -19,7 +19,7 @@ class TakeAcquiredBand:
     def sentence(self) -> str:
         return self.band.sentence()
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         # The survey has cropped the scan, or does so now, since its noise and range are needed as well.
         cropped = run.survey.acquired_volume
         return StepResult(cropped, {"kind": "acquired band", "spacing_mm_ijk": [round(v, 6) for v in cropped.spacing]})

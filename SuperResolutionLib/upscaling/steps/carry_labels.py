@@ -25,7 +25,7 @@ class CarryLabels:
     def sentence(self) -> str:
         return "Each new voxel takes the label of the nearest one; no network runs."
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         voxels = at_nearest(volume.voxels, Grid.of(volume), self.grid).astype(self.scalar_type, copy=False)
         result = Volume(voxels, self.grid.ijk_to_ras, volume.modality)
         return StepResult(result, {"kind": "labels", "spacing_mm_ijk": [round(v, 6) for v in result.spacing]})

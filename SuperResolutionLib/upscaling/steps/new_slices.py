@@ -32,7 +32,7 @@ class MakeNewSlices:
         adapt: whether the network learns from the scan's own slices first.
         stored_plane: whether the slices are the stored ones, else they were refined before.
         scalar_type: of the result, as numpy names it.
-        ensemble: whether the four flips are averaged. spread: whether the SD of all answers is wanted.
+        ensemble: whether the four flips are averaged. error: whether the expected error is wanted.
         hold: whether the acquired slices are held.
         level: whether bands of brightness are taken out, else they are put back. The network never sees them.
     """
@@ -48,7 +48,7 @@ class MakeNewSlices:
     stored_plane: bool
     scalar_type: str
     ensemble: bool
-    spread: bool
+    error: bool
     hold: bool
     level: bool
 
@@ -60,7 +60,7 @@ class MakeNewSlices:
             f" (says {self.thickness_from})."
         )
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         import torch
 
         from ...models.precision import fastest_precision
@@ -88,6 +88,8 @@ class MakeNewSlices:
                 run.stop_if_cancelled,
             )
             adapted, network = learnt is not network, learnt
+        if self.error:
+            network = self.model.with_error(network, self.detail, levels.noise)
         source = volume.cropped(*self.box)
         slice_spacing = source.spacing[self.slice_axis]
         thickness = self.thickness / slice_spacing
@@ -105,29 +107,31 @@ class MakeNewSlices:
             show=shown(network, whole, scale.normalise, spacings, thickness, levels.noise),
             otherwise=choice.otherwise,
             ensemble=self.ensemble,
-            spread=self.spread,
             empty=levels.empty if self.stored_plane else None,
             on_batch=run.stop_if_cancelled,
             on_progress=run.progress,
         )
         lowest = scale.zero if run.survey.magnitude else None
         try:
-            fine, spread = inference(slices, spacings, thickness, torch.from_numpy(rows.places), levels.noise)
+            fine, errors = inference(slices, spacings, thickness, torch.from_numpy(rows.places), levels.noise)
             held = HeldSlices(rows.places, len(slices), thickness, self.model.held_band, levels.noise, lowest)
             if self.hold:
                 held.project(fine, slices)
             residual = held.residual(fine, slices)
             fine = fine * np.float32(scale.span) + np.float32(scale.low)
-            spread = None if spread is None else spread * np.float32(scale.span)
+            errors = None if errors is None else errors * np.float32(scale.span)
             if gains is not None and not self.level:
                 gains.put_back(fine, rows.places)
-                if spread is not None:
-                    gains.put_back(spread, rows.places)
+                if errors is not None:
+                    gains.put_back(errors, rows.places)
+            if errors is not None and error is not None:
+                of_slices = np.moveaxis(error.cropped(*self.box).voxels, across, 0)
+                errors = np.hypot(errors, rows.between(of_slices))
             fine = np.moveaxis(fine, 0, across)
-            spread = None if spread is None else np.moveaxis(spread, 0, across)
+            errors = None if errors is None else np.moveaxis(errors, 0, across)
             for which, line in enumerate(line_resamplers(rows.grid(Grid.of(source), self.slice_axis), self.grid)):
                 fine = resampled_lines(fine, 2 - which, line)
-                spread = None if spread is None else resampled_lines(spread, 2 - which, line)
+                errors = None if errors is None else resampled_lines(errors, 2 - which, line)
             if run.survey.magnitude:
                 np.maximum(fine, 0, out=fine)
             voxels = as_scalar_type(fine, np.dtype(self.scalar_type))
@@ -169,8 +173,10 @@ class MakeNewSlices:
                 f" {self.model.factor}, so what lies between them is a guess beyond its training."
             )
         result = Volume(voxels, self.grid.ijk_to_ras, source.modality)
-        uncertainty = None if spread is None else Volume(spread, self.grid.ijk_to_ras, source.modality)
-        return StepResult(result, part, str(inference.device), warnings, uncertainty)
+        if errors is not None:
+            # The resampling's kernel has negative lobes.
+            error = Volume(np.maximum(errors, 0), self.grid.ijk_to_ras, source.modality)
+        return StepResult(result, part, str(inference.device), warnings, error)
 
     def _slice_spacings(self, grid: Grid) -> tuple[float, float]:
         """Return the distance of the slices in pixels along their two dimensions, within what the network knows."""
@@ -202,6 +208,13 @@ class _Rows:
         count = int(np.floor((slices - 0.5 - first) / step + 0.5 + 1e-6)) + before
         count = max(count, before + split * target.dimensions[axis])
         return cls(first + step * (np.arange(count) - before))
+
+    def between(self, slices: np.ndarray) -> np.ndarray:
+        """Return ``(R, H, W)``, ``(K, H, W)`` slices interpolated linearly; past the ends the last one repeats."""
+        places = self.places.clip(0, len(slices) - 1)
+        below = np.minimum(places.astype(int), max(0, len(slices) - 2))
+        share = (places - below).astype(np.float32)[:, None, None]
+        return slices[below] * (1 - share) + slices[np.minimum(below + 1, len(slices) - 1)] * share
 
     def grid(self, source: Grid, axis: int) -> Grid:
         """Return the grid of the rows in the slice plane of ``source``."""

@@ -29,7 +29,7 @@ class Resample:
         spacing = " x ".join(f"{value:.3g}" for value in self.grid.spacing)
         return f"Resampled to {spacing} mm without a network: the voxels are nearly as fine already."
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         fine = resampled(volume, self.grid)
         values = np.maximum(fine.voxels, 0) if run.survey.magnitude else fine.voxels
         result = Volume(as_scalar_type(values, np.dtype(self.scalar_type)), fine.ijk_to_ras, fine.modality)

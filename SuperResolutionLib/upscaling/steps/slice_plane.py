@@ -40,7 +40,7 @@ class RefineSlicePlane:
         grid: of the result, with the slices' number and place of the input unless a spacing was asked for.
         from_band: whether the input is the scan's acquired band, else the scan as it is stored.
         scalar_type: of the result, as numpy names it.
-        ensemble: whether the eight flips and turns are averaged. spread: whether their SD is wanted.
+        ensemble: whether the eight flips and turns are averaged. error: whether the expected error is wanted.
         hold: whether the measured band is held.
         grain: the share of the grain that is added back; None as of ``grain.Grain``.
         chosen_by: why this model, in words.
@@ -54,7 +54,7 @@ class RefineSlicePlane:
     from_band: bool
     scalar_type: str
     ensemble: bool
-    spread: bool
+    error: bool
     hold: bool
     grain: float | None
     chosen_by: str
@@ -74,7 +74,7 @@ class RefineSlicePlane:
         blend = f" at detail {self.detail:g}" if self.model.has_detail else ""
         return f"The slice plane is refined x{self.model.factor} by {self.model.name}{blend}, {self.chosen_by}."
 
-    def run(self, volume: Volume, run: Run) -> StepResult:
+    def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         import torch
 
         from ...models.precision import Choice, fastest_precision
@@ -93,6 +93,9 @@ class RefineSlicePlane:
             because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
+        if self.error:
+            network = self.model.with_error(network, self.detail, levels.noise)
+
         def shown_of(part: Volume) -> ShownSlices:
             stack = np.moveaxis(part.voxels, 2 - self.slice_axis, 0)
             apart = distance_in_pixels(volume.spacing, self.slice_axis)
@@ -102,7 +105,7 @@ class RefineSlicePlane:
             # Of the whole scan, so that a part of it runs with the same scales.
             everything = shown_of(volume)
             places = sample_places(everything.slices)
-            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))
+            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))[:, :1]
 
         inference = SliceInference(
             network,
@@ -125,13 +128,13 @@ class RefineSlicePlane:
         for start in range(first, last, batch):
             run.stop_if_cancelled()
             seen = shown(start, min(start + batch, last))
-            fine, spread = inference(seen)
+            fine, errors = inference(seen)
             measured = seen[:, :1].to(fine.device)
             fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())
-            output.put(start - first, fine[:, 0], spread[:, 0])
+            output.put(start - first, fine[:, 0], errors[:, 0])
             run.progress(start - first + len(measured), last - first, "Upscaling")
-        fine_volume, uncertainty = output.volumes(volume.modality)
+        fine_volume, fine_error = output.volumes(volume.modality)
         part = {
             "kind": "slice plane",
             "model": self.model.name,
@@ -149,7 +152,7 @@ class RefineSlicePlane:
                 **held.report((squared_deviation / (last - first)) ** 0.5),
             },
         }
-        return StepResult(fine_volume, part, str(inference.device), inference.warnings, uncertainty)
+        return StepResult(fine_volume, part, str(inference.device), inference.warnings, fine_error)
 
     def _agreeing(
         self, fine: torch.Tensor, measured: torch.Tensor, held: HeldBand, grain: Grain
@@ -204,21 +207,21 @@ class FineSlices:
         self.exact_type = np.float32 if self.type.itemsize <= 2 or self.type == np.float32 else np.float64
         try:
             self.voxels = np.empty(shape, self.type)
-            self.spread = np.empty(shape, np.float32) if step.spread else None
+            self.error = np.empty(shape, np.float32) if step.error else None
         except MemoryError:
             size = np.prod(shape, dtype=float) * self.type.itemsize / 1e9
             raise InputError(
                 f"The result takes {size:.1f} GB, more than the memory holds; choose a region or a smaller factor."
             ) from None
         self.slices = np.moveaxis(self.voxels, self.across, 0)
-        self.spread_slices = None if self.spread is None else np.moveaxis(self.spread, self.across, 0)
+        self.error_slices = None if self.error is None else np.moveaxis(self.error, self.across, 0)
 
-    def put(self, first: int, fine: torch.Tensor, spread: torch.Tensor) -> None:
-        """Take the fine slices ``(N, H, W)`` from number ``first`` on, and the ensemble's SD; both normalised."""
+    def put(self, first: int, fine: torch.Tensor, error: torch.Tensor) -> None:
+        """Take the fine slices ``(N, H, W)`` from number ``first`` on, and their expected error; both normalised."""
         chosen = slice(first, first + len(fine))
         self.slices[chosen] = self._stored(fine)
-        if self.spread_slices is not None:
-            self.spread_slices[chosen] = self._in_plane(spread.cpu().numpy()) * self.scale.span
+        if self.error_slices is not None:
+            self.error_slices[chosen] = self._in_plane(error.cpu().numpy()) * self.scale.span
 
     def _stored(self, fine: torch.Tensor) -> np.ndarray:
         """Return fine slices as they are stored. Where no grid forbids it, nothing else leaves their device."""
@@ -245,12 +248,13 @@ class FineSlices:
         return as_scalar_type(values if self.floor is None else np.maximum(values, self.floor), dtype)
 
     def volumes(self, modality: str | None) -> tuple[Volume, Volume | None]:
-        """Return the fine volume, and the SD where it was asked for."""
+        """Return the fine volume, and its expected error where it was asked for."""
         voxels = resampled_lines(self.voxels, self.across, self.across_lines)
         if voxels.dtype != self.final_type:
             voxels = self._in_type(voxels, self.final_type)
         fine = Volume(voxels, self.target.ijk_to_ras, modality)
-        if self.spread is None:
+        if self.error is None:
             return fine, None
-        spread = resampled_lines(self.spread, self.across, self.across_lines)
-        return fine, Volume(spread, self.target.ijk_to_ras, modality)
+        # The resampling's kernel has negative lobes.
+        error = np.maximum(resampled_lines(self.error, self.across, self.across_lines), 0)
+        return fine, Volume(error, self.target.ijk_to_ras, modality)

@@ -167,15 +167,15 @@ def test_a_cancelled_run_keeps_what_is_done_and_nothing_half_written(cohort, tmp
     assert list(states(again).values()) == ["failed", "skipped", "done", "done"]
 
 
-def test_what_was_added_and_the_ensembles_sd_lie_beside_each_result(tmp_path, phantom):
+def test_what_was_added_and_the_expected_error_lie_beside_each_result(tmp_path, phantom):
     (tmp_path / "in").mkdir()
     write_volume(phantom.cropped((0, 0, 0), (20, 20, 1)), tmp_path / "in" / "a.nrrd")
-    request = UpscaleRequest(factor=2, quality="fast", device="cpu", uncertainty=True)
+    request = UpscaleRequest(factor=2, quality="fast", device="cpu", error=True)
     upscale_folder(tmp_path / "in", tmp_path / "out", request, added=True)
-    spread, added = (read_volume(tmp_path / "out" / f"a.nrrd.{kind}.nrrd") for kind in ("uncertainty", "added"))
-    assert spread.dimensions == added.dimensions == (40, 40, 1)
-    assert spread.voxels.max() > 0 > added.voxels.min()
-    for kind in ("uncertainty", "added"):
+    error, added = (read_volume(tmp_path / "out" / f"a.nrrd.{kind}.nrrd") for kind in ("error", "added"))
+    assert error.dimensions == added.dimensions == (40, 40, 1)
+    assert error.voxels.max() > 0 > added.voxels.min()
+    for kind in ("error", "added"):
         (tmp_path / "out" / f"a.nrrd.{kind}.nrrd").unlink()
         outcomes = upscale_folder(tmp_path / "in", tmp_path / "out", request, added=True, resume=True)
         assert [outcome.state for outcome in outcomes] == ["done"]

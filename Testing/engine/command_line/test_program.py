@@ -50,13 +50,13 @@ def files_in(folder):
 # ---------------------------------------------------------------- what is done
 
 
-def test_x4_with_report_uncertainty_and_json_progress(run, brain, tmp_path):
+def test_x4_with_report_expected_error_and_json_progress(run, brain, tmp_path):
     code, out, err = run(
         *("upscale", brain, tmp_path / "Schädel ×4.nii.gz", "--factor", 4, "--quality", "fast"),
-        *("--uncertainty", tmp_path / "sd.nrrd", "--report", tmp_path / "report.json", "--progress", "json"),
+        *("--error", tmp_path / "error.nrrd", "--report", tmp_path / "report.json", "--progress", "json"),
     )
     assert (code, err) == (DONE, "")
-    assert files_in(tmp_path) == ["Schädel ×4.nii.gz", "report.json", "sd.nrrd"]
+    assert files_in(tmp_path) == ["Schädel ×4.nii.gz", "error.nrrd", "report.json"]
 
     volume, result = read_volume(brain), read_volume(tmp_path / "Schädel ×4.nii.gz")
     assert result.dimensions == (132, 164, 3)
@@ -64,8 +64,8 @@ def test_x4_with_report_uncertainty_and_json_progress(run, brain, tmp_path):
     np.testing.assert_allclose(result.ijk_to_ras, refined_matrix(volume.ijk_to_ras, (4, 4, 1)), atol=1e-5)
     averaged = result.voxels.reshape(3, 41, 4, 33, 4).mean(axis=(2, 4))
     assert np.corrcoef(averaged.ravel(), volume.voxels.ravel())[0, 1] > 0.99
-    spread = read_volume(tmp_path / "sd.nrrd")
-    assert spread.dimensions == result.dimensions and spread.voxels.dtype == np.float32
+    error = read_volume(tmp_path / "error.nrrd")
+    assert error.dimensions == result.dimensions and error.voxels.dtype == np.float32
 
     events = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in events[:-1]] == ["progress"] * (len(events) - 1)
@@ -254,7 +254,8 @@ BAD_INPUTS = {
     "a box that is empty": ("{brain} {out} --box 0,0,1,33,41,1", "box"),
     "a box of too few numbers": ("{brain} {out} --box 0,0,1,33,41", "--box"),
     "an unknown suffix for what was added": ("{brain} {out} --added {out}.txt", "end the output's name"),
-    "an unknown suffix for the uncertainty": ("{brain} {out} --uncertainty {out}.txt", "end the output's name"),
+    "an unknown suffix for the expected error": ("{brain} {out} --error {out}.txt", "end the output's name"),
+    "an option that has gone": ("{brain} {out} --uncertainty {out}.nrrd", "use --error FILE"),
     "a file in the place of the output folder": ("{brain} {files}/text.nrrd/out.nrrd", "Cannot write"),
     "a report in a folder that is not there": ("{brain} {out} --report {files}/none/report.json", "Cannot write"),
     "a folder in the place of the report": ("{brain} {out} --report {taken}", "folder"),
@@ -530,6 +531,18 @@ def test_a_preview_is_a_picture_of_one_slice(run_here, brain, tmp_path, kind):
     assert files_in(tmp_path) == ["in.nrrd", "p.png"]
     totals = [json.loads(line)["total"] for line in out.splitlines() if line.startswith("{") and '"total"' in line]
     assert set(totals) == {1}
+
+
+def test_a_preview_may_show_the_expected_error(run_here, brain, tmp_path):
+    plain, error = tmp_path / "plain.png", tmp_path / "error.png"
+    options = ("--factor", 4, "--quality", "fast", "--progress", "none")
+    assert run_here("preview", brain, plain, *options)[0] == DONE
+    code, _, err = run_here("preview", brain, error, *options, "--error")
+    assert code == DONE, err
+    first, second = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(int) for path in (plain, error))
+    width = min(first.shape[1], second.shape[1])
+    differs = (first[: len(second), :width] != second[: len(first), :width]).any(axis=(0, 2))
+    assert differs.any() and not differs[: width // 2].any()
 
 
 @pytest.mark.parametrize("arguments, reason", [(["p.jpg"], "PNG"), (["p.png", "--slice", "3"], "no slice 3")], ids=str)

@@ -86,6 +86,18 @@ def test_what_was_added_is_ours_minus_the_interpolation_on_a_symmetric_scale(dra
     assert 15 < high < 60
 
 
+def test_an_expected_error_stands_in_place_of_what_was_added_on_a_scale_from_zero(drawn, make_phantom):
+    coarse = make_phantom((3, 40, 40))
+    fine = interpolate(coarse, (2, 2, 1))
+    error = Volume(np.random.default_rng(0).uniform(5, 9, fine.voxels.shape).astype(np.float32), fine.ijk_to_ras)
+    before_after(coarse, fine, fine, "x.png", 2, error=error)
+    assert_readable(drawn[0])
+    last = pictures_of(drawn[0])[3]
+    assert last.get_title() == "Expected error (1 SD)"
+    np.testing.assert_allclose(last.images[0].get_array(), SliceView(coarse, 2).image(error, 2), atol=1e-3)
+    assert last.images[0].get_clim()[0] == 0 and 8 < last.images[0].get_clim()[1] <= 9
+
+
 def test_identical_and_constant_volumes_can_be_drawn(drawn):
     flat = Volume(np.full((1, 20, 24), 7, np.int16), np.eye(4))
     fine = interpolate(flat, (2, 2, 1))

@@ -156,12 +156,12 @@ def test_parts_of_an_input_of_several_files_are_refused_and_other_files_are_not(
         check_apart(tmp_path / source, [tmp_path / output])
 
 
-@pytest.mark.parametrize("option", ["added", "uncertainty", "report_file"])
+@pytest.mark.parametrize("option", ["added", "error", "report_file"])
 @pytest.mark.parametrize("which", ["scan", "output"])
 def test_upscaling_refuses_it_before_the_work_and_the_scan_keeps_its_bytes(tmp_path, phantom, option, which):
     write_volume(phantom, tmp_path / "scan.nrrd")
     before = (tmp_path / "scan.nrrd").read_bytes()
-    request = UpscaleRequest(factor=2, quality="fast", device="cpu", uncertainty=option == "uncertainty")
+    request = UpscaleRequest(factor=2, quality="fast", device="cpu", error=option == "error")
     with pytest.raises(InputError, match=ONE_SENTENCE):
         upscale_file(
             tmp_path / "scan.nrrd",

@@ -7,8 +7,8 @@ from monai.data import MetaTensor
 
 @pytest.fixture
 def tiny(write_bundle):
-    """The folder of a x2 model of random weights, fidelity and perceptual, that runs in no time."""
-    return str(write_bundle(weights=("fidelity", "perceptual")))
+    """The folder of a x2 model of random weights, fidelity and perceptual, with an error head, that runs in no time."""
+    return str(write_bundle(weights=("fidelity", "perceptual", "error")))
 
 
 @pytest.fixture(scope="session")

@@ -192,13 +192,13 @@ def test_without_tracking_of_meta_data_plain_tensors_come_out(phantom, tiny, ima
         set_track_meta(True)
 
 
-def test_the_uncertainty_comes_beside_the_image(phantom, tiny, image_from):
-    expected = upscale(phantom, UpscaleRequest(factor=None, model=tiny, uncertainty=True))
-    data = Upscaled("image", model=tiny, uncertainty=True)({"image": image_from(phantom), "age": 60})
-    assert set(data) == {"image", "image_uncertainty", "age"}
-    spread = data["image_uncertainty"]
-    assert spread.dtype == torch.float32 and np.array_equal(spread[0].numpy().T, expected.uncertainty.voxels)
-    assert torch.equal(spread.affine, data["image"].affine)
+def test_the_expected_error_comes_beside_the_image(phantom, tiny, image_from):
+    expected = upscale(phantom, UpscaleRequest(factor=None, model=tiny, error=True))
+    data = Upscaled("image", model=tiny, error=True)({"image": image_from(phantom), "age": 60})
+    assert set(data) == {"image", "image_error", "age"}
+    error = data["image_error"]
+    assert error.dtype == torch.float32 and np.array_equal(error[0].numpy().T, expected.error.voxels)
+    assert torch.equal(error.affine, data["image"].affine)
 
 
 def test_the_network_may_adapt_within_no_grad(make_phantom, image_from, monkeypatch):

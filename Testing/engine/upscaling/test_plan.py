@@ -316,8 +316,8 @@ def test_voxels_that_are_nearly_isotropic_are_resampled_without_a_network():
     made = plan(volume_of((1, 1.1, 1), (20, 18, 1)), factor=None, isotropic=True)
     assert [type(step).__name__ for step in made.steps] == ["Resample"]
     assert tuple(made.grid.spacing) == pytest.approx((1, 1, 1))
-    with pytest.raises(InputError, match="no uncertainty"):
-        plan(volume_of((1, 1.1, 1), (20, 18, 1)), factor=None, isotropic=True, uncertainty=True)
+    with pytest.raises(InputError, match="no expected error"):
+        plan(volume_of((1, 1.1, 1), (20, 18, 1)), factor=None, isotropic=True, error=True)
 
 
 @pytest.mark.parametrize(

@@ -108,10 +108,10 @@ def test_padding_beyond_a_zero_filled_ct_comes_back_too(anatomy, zero_filled):
     np.testing.assert_array_equal(result.volume.voxels, np.where(fine, -2000, in_air.volume.voxels))
 
 
-def test_padding_has_no_uncertainty_and_nothing_was_added_there(ct, beyond, tmp_path):
+def test_padding_has_no_expected_error_and_nothing_was_added_there(ct, beyond, tmp_path):
     write_volume(Volume(np.where(beyond, np.int16(-2000), ct), MATRIX, "CT"), tmp_path / "ct.nrrd")
-    names = {"added": tmp_path / "added.nrrd", "uncertainty": tmp_path / "sd.nrrd"}
-    wishes = {"factor": 2, "uncertainty": True}
+    names = {"added": tmp_path / "added.nrrd", "error": tmp_path / "error.nrrd"}
+    wishes = {"factor": 2, "error": True}
     upscale_file(tmp_path / "ct.nrrd", tmp_path / "out.nrrd", request(**wishes), **names)
     mask = carried(beyond, factor=2)
     for name in names.values():

@@ -22,7 +22,9 @@ from SuperResolutionLib.geometry.grid import Grid
 from SuperResolutionLib.geometry.intensity import IntensityScale
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models import precision
+from SuperResolutionLib.models.bundles import read_model
 from SuperResolutionLib.models.devices import Device
+from SuperResolutionLib.models.error_calibration import ONE_SD, ErrorCalibration
 from SuperResolutionLib.models.networks import NETWORKS, CompactNet
 from SuperResolutionLib.models.precision.onednn import why_not
 from SuperResolutionLib.upscaling import inference
@@ -357,27 +359,61 @@ def test_the_noise_of_a_noisy_input_is_reported(make_phantom, write_bundle):
     assert expected / 2 < report["steps"][-1]["consistency"]["noise_percent"] < 2 * expected
 
 
-# ---------------------------------------------------------------- uncertainty, spacing, detail
+# ---------------------------------------------------------------- expected error, spacing, detail
 
 
-def test_uncertainty_is_the_ensembles_spread_in_the_inputs_units(write_bundle, cubic, phantom, single_precision):
-    request = {"factor": 2, "uncertainty": True}
-    folder = str(write_bundle())
-    result = upscale(phantom, UpscaleRequest(**request, model=folder))
-    spread = result.uncertainty
-    assert spread.voxels.dtype == np.float32
-    assert spread.dimensions == result.volume.dimensions
-    np.testing.assert_array_equal(spread.ijk_to_ras, result.volume.ijk_to_ras)
-    assert spread.voxels.min() >= 0 and spread.voxels.max() > 1
-    ten_times = Volume(phantom.voxels * 10.0, phantom.ijk_to_ras)
-    larger = upscale(ten_times, UpscaleRequest(**request, model=folder)).uncertainty
-    np.testing.assert_allclose(larger.voxels, 10 * spread.voxels, rtol=1e-2, atol=0.5)
-    symmetric = upscale(phantom, UpscaleRequest(**request, model=cubic()))
-    assert symmetric.uncertainty.voxels.max() < 1
+@pytest.fixture
+def wary(write_bundle):
+    """A model that predicts its error, without a calibration."""
+    return str(write_bundle("wary", weights=("fidelity", "error")))
 
 
-def test_no_uncertainty_is_returned_unless_it_is_asked_for(cubic, phantom):
-    assert upscale(phantom, UpscaleRequest(factor=2, model=cubic(), quality="best")).uncertainty is None
+def test_the_expected_error_comes_in_the_inputs_units_on_the_results_grid(wary, phantom, single_precision):
+    request = UpscaleRequest(factor=2, model=wary, error=True)
+    result = upscale(phantom, request)
+    error = result.error
+    assert error.voxels.dtype == np.float32 and error.voxels.min() > 0 and error.voxels.std() > 0
+    assert error.dimensions == result.volume.dimensions
+    np.testing.assert_array_equal(error.ijk_to_ras, result.volume.ijk_to_ras)
+    ten_times = upscale(Volume(phantom.voxels * 10.0, phantom.ijk_to_ras), request).error
+    np.testing.assert_allclose(ten_times.voxels, 10 * error.voxels, rtol=1e-2)
+
+
+def test_the_image_is_the_same_whether_the_expected_error_is_asked_for_or_not(wary, phantom):
+    request = UpscaleRequest(factor=2, model=wary)
+    plain, asked = upscale(phantom, request), upscale(phantom, replace(request, error=True))
+    np.testing.assert_array_equal(asked.volume.voxels, plain.volume.voxels)
+    assert plain.error is None and "expected_error" not in plain.report
+
+
+def test_the_report_says_how_large_the_expected_error_is_in_the_patient(wary, phantom):
+    result = upscale(phantom, UpscaleRequest(factor=2, model=wary, error=True))
+    said = result.report["expected_error"]
+    low, high = result.report["survey"]["range"]
+    bright = result.error.voxels[result.volume.voxels > low + 0.1 * (high - low)]
+    assert said["mean"] == pytest.approx(bright.mean(), rel=1e-4)
+    assert said["percentile_95"] == pytest.approx(np.percentile(bright, 95), rel=1e-4)
+    assert said["mean_percent_of_range"] == pytest.approx(100 * bright.mean() / (high - low), abs=0.001)
+    assert said["within"]["50"] < 1 < said["within"]["80"] < said["within"]["95"]
+
+
+def test_a_calibration_multiplies_the_expected_error_by_what_its_noise_asks_for(wary, phantom, single_precision):
+    once, twice = (
+        ErrorCalibration(1.0, (0.0, 0.5), {50.0: (0.5, 0.5), ONE_SD: (one, 9.0), 80.0: (2.0, 2.0), 95.0: (4.0, 4.0)})
+        for one in (1.0, 2.0)
+    )
+    request = UpscaleRequest(factor=2, model=replace(read_model(wary), error_calibration=once), error=True)
+    first = upscale(phantom, request).error
+    second = upscale(phantom, replace(request, model=replace(request.model, error_calibration=twice))).error
+    noise = survey.survey(phantom).stored.noise
+    ratio = twice.one_sd(noise, 0.0) / once.one_sd(noise, 0.0)
+    assert ratio > 1.5
+    np.testing.assert_allclose(second.voxels, ratio * first.voxels, rtol=1e-4)
+
+
+def test_a_model_that_does_not_predict_its_error_says_so_in_one_sentence(cubic, phantom):
+    with pytest.raises(InputError, match=r"does not predict its error; choose .*\.$"):
+        upscale(phantom, UpscaleRequest(factor=2, model=cubic(), error=True))
 
 
 @pytest.mark.parametrize("spacing", [0.6, (0.7, 0.55, 3.0), (0.8, 0.8, 5.0)], ids=str)

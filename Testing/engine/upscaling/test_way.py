@@ -50,7 +50,7 @@ def entrances(run):
         {"factor": 2},
         {"factor": 4, "region": (5, 5, 2, 20, 22, 9), "quality": "best"},
         {"factor": (1, 1, 2)},
-        {"factor": (2, 2, 2), "uncertainty": True},
+        {"factor": (2, 2, 2), "error": True},
         {"factor": None, "isotropic": True, "adapt": True},
         {"factor": None, "spacing": 0.3},
     ],

@@ -106,7 +106,6 @@ def test_eight_runs_of_the_network_count_eight_times():
     scan = volume((256, 256, 100), (1, 1, 2))
     once = prospect(scan, factor=2).workload.megavoxels
     assert prospect(scan, factor=2, quality="best").workload.megavoxels == 8 * once
-    assert prospect(scan, factor=2, uncertainty=True).workload.megavoxels == 8 * once
 
 
 def test_a_zero_filled_scan_is_foretold_for_the_network_that_starts_from_its_band():

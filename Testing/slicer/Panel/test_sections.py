@@ -633,24 +633,24 @@ def test_the_time_is_learned_from_a_run(ready, monkeypatch):
     assert "a first guess" in ready.forecast
 
 
-def test_what_was_added_and_the_uncertainty_come_as_volumes_of_their_own(ready, scene):
+def test_what_was_added_and_the_expected_error_come_as_volumes_of_their_own(ready, scene):
     diverging = slicer.vtkMRMLColorTableNode()
     diverging.SetTypeToUser()
     diverging.SetSingletonTag("FileDivergingBlueRed.txt")
     scene.AddNode(diverging)
     ready.click("addedCheckBox")
-    ready.click("uncertaintyCheckBox")
+    ready.click("errorCheckBox")
     ready.run()
     result = slicer.util.getNode("Phantom SR x2")
-    added, spread = (slicer.util.getNode(f"Phantom SR x2 {kind}") for kind in ("added", "uncertainty"))
+    added, error = (slicer.util.getNode(f"Phantom SR x2 {kind}") for kind in ("added", "error"))
     assert result.GetNodeReference("SuperResolution.added") is added
-    assert result.GetNodeReference("SuperResolution.uncertainty") is spread
-    for node in (added, spread):
+    assert result.GetNodeReference("SuperResolution.error") is error
+    for node in (added, error):
         assert node.GetImageData().GetDimensions() == (48, 40, 6)
         assert slicer.util.arrayFromVolume(node).dtype == np.float32
     assert added.GetDisplayNode().GetColorNodeID() == "vtkMRMLColorTableNodeFileDivergingBlueRed.txt"
     assert added.GetDisplayNode().GetLevel() == 0 < added.GetDisplayNode().GetWindow()
-    assert spread.GetDisplayNode().GetWindow() == 2 * spread.GetDisplayNode().GetLevel() > 0
+    assert error.GetDisplayNode().GetWindow() == 2 * error.GetDisplayNode().GetLevel() > 0
     assert not ready.leftovers
 
 

@@ -29,7 +29,7 @@ BUTTONS = [
     "asStoredCheckBox",
     "adaptCheckBox",
     "addedCheckBox",
-    "uncertaintyCheckBox",
+    "errorCheckBox",
     "checkInstallationButton",
     "previewButton",
     "liveButton",

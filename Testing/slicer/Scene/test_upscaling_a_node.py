@@ -168,6 +168,21 @@ def test_what_comes_with_a_result_has_a_colour_legend(phantom, scene, nearest, m
     assert logic.GetColorLegendDisplayNode(node) is None
 
 
+def test_an_expected_error_is_seen_over_a_result_only_where_it_is_large(phantom, nearest):
+    from SuperResolutionWidgets.Scene.Companion import Companion
+    from SuperResolutionWidgets.Scene.ResultPlacement import ResultPlacement
+    from SuperResolutionWidgets.Scene.VolumeNodes import volumeFromNode
+
+    fine = nearest(volumeFromNode(phantom), {"factor": 2}, lambda *step: None, lambda: False)
+    companions = {companion: fine.volume for companion in Companion}
+    node = ResultPlacement().place(fine.volume, fine.report, phantom, "Fine", companions=companions)
+    added, error = (
+        node.GetNodeReference(companion.reference).GetDisplayNode() for companion in (Companion.ADDED, Companion.ERROR)
+    )
+    assert error.GetApplyThreshold() and not added.GetApplyThreshold()
+    assert 0 < error.GetLowerThreshold() < error.GetWindowLevelMax() < error.GetUpperThreshold()
+
+
 def test_an_output_node_loses_the_unit_that_the_input_does_not_have(phantom, scene, upscale):
     output = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Mine")
     output.SetVoxelValueUnits(_coded("[hnsf'U]", "UCUM", "Hounsfield unit"))
@@ -228,8 +243,8 @@ def test_a_reused_result_of_another_scan_gets_that_scans_window(phantom, scene, 
 def test_what_came_with_a_result_is_refused_as_input(phantom, upscale):
     from SuperResolutionWidgets.Scene.Companion import COMPANION_ATTRIBUTE
 
-    phantom.SetAttribute(COMPANION_ATTRIBUTE, "uncertainty")
-    with pytest.raises(InputError, match="shows how uncertain a result is; choose the scan"):
+    phantom.SetAttribute(COMPANION_ATTRIBUTE, "error")
+    with pytest.raises(InputError, match="shows how far a result may be off; choose the scan"):
         upscale(phantom)
 
 

@@ -243,6 +243,19 @@ def test_the_preview_shows_the_current_slice_beside_its_interpolation(ready, pha
         assert abs((np.linalg.inv(shown.ijk_to_ras) @ plane[:, 3])[2]) < 0.01
 
 
+def test_a_preview_shows_the_expected_error_over_the_right_one_where_it_is_wanted(ready, views, contents):
+    before = contents(), state(views)
+    ready.click("errorCheckBox")
+    preview(ready)
+    left, right = (views(name)[1].GetForegroundVolumeID() for name in VIEWS[:2])
+    error = slicer.mrmlScene.GetNodeByID(right)
+    assert left is None and error.GetName() == "Expected error (preview)" and error.GetHideFromEditors()
+    assert error.GetDisplayNode().GetApplyThreshold()
+    assert error.GetImageData().GetDimensions() == (48, 40, 1)
+    ready.click("previewButton")
+    assert (contents(), state(views)) == before
+
+
 def test_a_preview_of_new_slices_is_a_cut_through_them(ready, phantom, views):
     from panel_bench import SLOW_WARM
 

@@ -184,6 +184,23 @@ def test_the_derivation_names_model_digest_factor_and_detail_and_is_not_for_diag
     assert image.ContributingEquipmentSequence[0].Manufacturer == "TOSHIBA_MEC"
 
 
+def test_an_expected_error_is_a_series_of_its_own_that_says_so(write_series, tmp_path):
+    source = write_series(SeriesNumber=7, WindowCenter="4000", WindowWidth="8000")
+    volume = read_volume(source)
+    result = refined(volume, (2, 2, 1))
+    error = Volume(np.abs(result.voxels).astype(np.float32) / 100, result.ijk_to_ras, volume.modality)
+    export_dicom(source, result, tmp_path / "result", report_of(result))
+    export_dicom(source, error, tmp_path / "error", report_of(error), is_error=True)
+    of_result, of_error = (images_in(tmp_path / name)[0] for name in ("result", "error"))
+    assert of_error.SeriesInstanceUID != of_result.SeriesInstanceUID
+    assert (of_result.SeriesNumber, of_error.SeriesNumber) == (1007, 2007)
+    assert of_error.SeriesDescription == "t1 tra SR 2x2x1 expected error, not for diagnosis"
+    for words in (of_error.ImageComments, of_error.DerivationDescription):
+        assert "Expected error (1 SD)" in words and "not for diagnosis" in words
+    assert float(of_error.WindowCenter) < error.voxels.max() < float(of_result.WindowCenter)
+    np.testing.assert_allclose(read_volume(tmp_path / "error").voxels, error.voxels, atol=0.001)
+
+
 def test_without_a_report_the_series_says_that_the_model_is_not_stated(write_series, tmp_path):
     source = write_series()
     export_dicom(source, refined(read_volume(source), (4, 4, 1)), tmp_path / "out")

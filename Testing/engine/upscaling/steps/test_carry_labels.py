@@ -83,7 +83,7 @@ def test_what_is_no_number_is_not_carried(labels):
         upscale(replace(labels, voxels=np.full(labels.voxels.shape, np.inf)), request(labels="nearest"))
 
 
-@pytest.mark.parametrize("wishes, reason", [({"uncertainty": True}, "uncertainty"), ({"labels": "linear"}, "nearest")])
+@pytest.mark.parametrize("wishes, reason", [({"error": True}, "expected error"), ({"labels": "linear"}, "nearest")])
 def test_what_labels_cannot_have_is_refused(labels, wishes, reason):
     with pytest.raises(InputError, match=reason):
         upscale(labels, request(**{"labels": "nearest", **wishes}))

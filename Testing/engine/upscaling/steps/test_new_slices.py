@@ -12,16 +12,20 @@ from scipy.ndimage import gaussian_filter1d
 
 from SuperResolutionLib.acquisition.noise import add_rician_noise
 from SuperResolutionLib.acquisition.slice_profile import PROFILES, slice_profile_weights, thick_slices
+from SuperResolutionLib.acquisition.survey import survey
 from SuperResolutionLib.errors import Cancelled, InputError
 from SuperResolutionLib.geometry.interpolation import interpolate
 from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.bundles import find_model
+from SuperResolutionLib.models.devices import choose_device
 from SuperResolutionLib.models.networks import NETWORKS, ThroughPlaneNet, neighbour_offsets
 from SuperResolutionLib.models.networks.through_plane import cubic_rows, row_places
 from SuperResolutionLib.upscaling import adaptation, reformats
 from SuperResolutionLib.upscaling.adaptation import adapt
 from SuperResolutionLib.upscaling.consistency import PROFILE
+from SuperResolutionLib.upscaling.plan import plan
 from SuperResolutionLib.upscaling.report import model_names
+from SuperResolutionLib.upscaling.run import Run
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 TINY = {"width": 8, "blocks": 1}
@@ -198,12 +202,25 @@ def test_the_slice_plane_and_new_slices_are_refined_together(oblique_phantom, wr
     assert np.abs(difference).max() <= 0.01 * oblique_phantom.voxels.max()
 
 
-def test_the_ensemble_tells_how_much_its_answers_differ(phantom, untrained):
-    request = UpscaleRequest(factor=(1, 1, 3), model=untrained, output_type="float", uncertainty=True)
-    result = upscale(phantom, request)
-    assert result.uncertainty.dimensions == result.volume.dimensions
-    assert 0 < result.uncertainty.voxels.max() < phantom.voxels.max()
-    assert (result.uncertainty.voxels >= 0).all()
+def test_new_slices_have_an_expected_error_and_are_the_same_with_it(phantom):
+    request = UpscaleRequest(factor=(1, 1, 3), output_type="float", device="cpu")
+    result = upscale(phantom, replace(request, error=True))
+    assert result.error.dimensions == result.volume.dimensions
+    assert result.error.voxels.min() > 0 and result.error.voxels.max() < phantom.voxels.max()
+    np.testing.assert_array_equal(result.volume.voxels, upscale(phantom, request).volume.voxels)
+
+
+def test_the_error_expected_of_the_slice_plane_is_in_that_of_the_new_slices(phantom):
+    request = UpscaleRequest(factor=(2, 2, 3), quality="fast", device="cpu", error=True)
+    whole = upscale(phantom, request).error
+    todo = plan(survey(phantom), request)
+    run = Run(todo.survey, choose_device("cpu"), lambda *step: None, lambda: False)
+    plane = todo.steps[0].run(phantom, run)
+    alone = todo.steps[1].run(plane.volume, run).error
+    together = todo.steps[1].run(plane.volume, run, plane.error).error
+    np.testing.assert_array_equal(together.voxels, whole.voxels)
+    added = np.sqrt(np.maximum(together.voxels**2 - alone.voxels**2, 0))
+    assert added.mean() == pytest.approx(plane.error.voxels.mean(), rel=0.1)
 
 
 def test_an_ensemble_of_a_mirrored_stack_is_the_mirrored_ensemble(sharp, untrained):

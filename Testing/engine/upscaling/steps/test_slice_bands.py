@@ -92,12 +92,12 @@ def test_the_report_says_what_was_found_and_done(even, level, what):
     assert ("--level" in said) is not level
 
 
-def test_what_is_uncertain_is_as_bright_as_its_slice(even):
-    request = replace(THIN, factor=(1, 1, 3), uncertainty=True)
+def test_the_expected_error_is_as_bright_as_its_slice(even):
+    request = replace(THIN, factor=(1, 1, 3), error=True)
     kept, levelled = (upscale(banded(even, 0.15), replace(request, level=level)) for level in (False, True))
     ratio = [
         a.voxels[1::3].mean(axis=(1, 2)) / b.voxels[1::3].mean(axis=(1, 2))
-        for a, b in ((kept.volume, levelled.volume), (kept.uncertainty, levelled.uncertainty))
+        for a, b in ((kept.volume, levelled.volume), (kept.error, levelled.error))
     ]
     np.testing.assert_allclose(ratio[0], ratio[1], rtol=0.01)
 

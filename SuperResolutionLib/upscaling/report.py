@@ -96,7 +96,22 @@ def describe_survey(survey: Survey, takes_band: bool) -> dict:
     }
 
 
-def describe_error(todo: Plan, result: Volume, error: Volume) -> dict:
+def describe_upscaled(todo: Plan, result: Volume, error: Volume | None) -> dict:
+    """Return the report's parts ``input`` and ``output`` and, where there is one, ``expected_error``."""
+    parts = describe_volumes(todo.survey.volume, result)
+    return parts if error is None else {**parts, "expected_error": _describe_error(todo, result, error)}
+
+
+def describe_volumes(scan: Volume, result: Volume) -> dict:
+    """Return the report's parts ``input`` and ``output``."""
+    factors = np.divide(scan.spacing, result.spacing).round(4)
+    return {
+        "input": _describe(scan),
+        "output": {**_describe(result), "factors_ijk": [int(f) if f == int(f) else float(f) for f in factors]},
+    }
+
+
+def _describe_error(todo: Plan, result: Volume, error: Volume) -> dict:
     """Return the report's part on the expected error ``error`` of ``result``, where that is not dark."""
     levels = todo.survey.acquired if todo.takes_band else todo.survey.stored
     bright = result.voxels > levels.scale.low + DARK * levels.scale.span
@@ -108,15 +123,6 @@ def describe_error(todo: Plan, result: Volume, error: Volume) -> dict:
         "percentile_95": round(float(np.percentile(values, 95)), 6),
         "mean_percent_of_range": round(100 * mean / levels.scale.span, 3),
         "within": {percent: round(value, 3) for percent, value in last.error_calibration.within(levels.noise).items()},
-    }
-
-
-def describe_volumes(scan: Volume, result: Volume) -> dict:
-    """Return the report's parts ``input`` and ``output``."""
-    factors = np.divide(scan.spacing, result.spacing).round(4)
-    return {
-        "input": _describe(scan),
-        "output": {**_describe(result), "factors_ijk": [int(f) if f == int(f) else float(f) for f in factors]},
     }
 
 

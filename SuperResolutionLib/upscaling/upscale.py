@@ -13,7 +13,7 @@ from ..models.bundles import Model
 from ..models.devices import choose_device
 from .plan import Plan, plan
 from .put_back import put_back
-from .report import SCHEMA_VERSION, describe_error, describe_survey, describe_volumes, peak_memory_bytes, program
+from .report import SCHEMA_VERSION, describe_survey, describe_upscaled, peak_memory_bytes, program
 from .request import UpscaleRequest
 from .run import Run
 
@@ -85,7 +85,7 @@ def _carry_out(
     load: Callable[[Model, float], Network] = Model.load,
 ) -> UpscaleResult:
     run = Run(todo.survey, choose_device(todo.request.device), progress, cancelled, load)
-    scan, volume = todo.survey.volume, todo.survey.seen
+    volume = todo.survey.seen
     parts, warnings, used, error = [], list(todo.warnings), run.device, None
     for step in todo.steps:
         result = step.run(volume, run, error)
@@ -99,7 +99,7 @@ def _carry_out(
         "schema_version": SCHEMA_VERSION,
         "program": program(),
         "quality": todo.request.quality,
-        **describe_volumes(scan, volume),
+        **describe_upscaled(todo, volume, error),
         "survey": describe_survey(todo.survey, todo.takes_band),
         "decisions": list(todo.decisions),
         "steps": parts,
@@ -108,6 +108,5 @@ def _carry_out(
         "seconds": round(time.monotonic() - began, 2),
         "peak_memory_bytes": peak_memory_bytes(),
         "warnings": warnings,
-        **({} if error is None else {"expected_error": describe_error(todo, volume, error)}),
     }
     return UpscaleResult(volume, report, todo.survey, error)

@@ -159,7 +159,8 @@ def test_a_worker_takes_its_share_of_the_processor(folder, tmp_path):
     from SuperResolutionLib.upscaling.request import UpscaleRequest
 
     request = UpscaleRequest(factor=2, quality="fast", device="cpu")
-    task = CohortTask(find_volumes(folder, tmp_path / "out")[0], request, added=False, resume=False, compressed=True)
+    volume = find_volumes(folder, tmp_path / "out")[0]
+    task = CohortTask(resume=False, compressed=True, volume=volume, request=request, added=False)
     options = {"processes": False, "dashboard_address": None, "host": "127.0.0.1", "protocol": "tcp"}
     with distributed.LocalCluster(n_workers=0, **options) as cluster, distributed.Client(cluster):
         outcome = _run_on_worker(task, "stop", 3)

@@ -84,7 +84,8 @@ def _processes(distributed: ModuleType, count: int) -> Any:
         threads_per_worker=1,
         # dask's own limit kills a worker that holds one large volume while the others hold little.
         memory_limit=None,
-        dashboard_address=None,
+        # None takes port 8787 all the same, and warns where another batch has it.
+        dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
         # A terminal sends Ctrl+C to the workers too; they are told to stop by the event.
         preload=["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],

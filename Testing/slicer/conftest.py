@@ -127,7 +127,7 @@ def planes(scene):
             matrix[world, axis], matrix[world, 3] = step, step / 2
         places = np.stack(np.indices((6, 24, 24))[::-1], axis=-1) @ matrix[:3, :3].T + matrix[:3, 3]
         ball = 1 / (1 + np.exp(np.linalg.norm(places - 12, axis=-1) - 8))
-        voxels = (100 + 600 * ball * (1 + 0.3 * np.sin(places).sum(axis=-1))).astype(np.int16)
+        voxels = (100 + 600 * ball * (1 + 0.3 * np.sin(places / 3).sum(axis=-1))).astype(np.int16)
         nodes.append(slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name=f"T2 {name}"))
     return nodes
 

@@ -53,24 +53,20 @@ def test_eight_bits_without_anything_to_see_are_refused():
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library for memory")
 def test_tensors_take_hardly_any_memory_anew_from_the_system_once_a_network_is_prepared():
-    """In processes of their own, as any large tensor that another test freed would hide it.
+    """In a process of its own, as any large tensor that another test freed would hide it.
 
     Tensors of one size, as a network's own leave gaps that differ from one CPU's kernels to another's.
     """
     program = (
-        "import resource, sys, torch\n"
+        "import resource, torch\n"
         "from SuperResolutionLib.models.networks import CompactNet\n"
         "from SuperResolutionLib.models.precision import PreparedNetwork\n"
-        "if sys.argv[1] == 'prepared':\n"
-        "    PreparedNetwork(CompactNet(2, 8, 1).eval(), torch.device('cpu'))\n"
-        "faults = [0]\n"
+        "PreparedNetwork(CompactNet(2, 8, 1).eval(), torch.device('cpu'))\n"
+        "faults = []\n"
         "for _ in range(8):\n"
         "    [torch.ones(2**20) for _ in range(4)]\n"
         "    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
         "print(faults[-1] - faults[-5])\n"
     )
-    prepared, plain = (
-        int(subprocess.check_output([sys.executable, "-c", program, which], text=True, env=ENVIRONMENT))
-        for which in ("prepared", "plain")
-    )
-    assert prepared < plain / 4
+    faults = int(subprocess.check_output([sys.executable, "-c", program], text=True, env=ENVIRONMENT))
+    assert faults < 8192  # half of the pages that the tensors take; without it mostly all of them, else none

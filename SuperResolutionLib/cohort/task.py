@@ -102,8 +102,11 @@ def fingerprint_of_several(
             raise InputError(f"{error.filename} cannot be read ({error.strerror}); check its permissions.") from None
     options = dataclasses.asdict(dataclasses.replace(request, device="auto"))
     models = [*installed_models(), *([find_model(model)] if model else [])]
-    weights = [[each.name, sorted(sha256 for _, sha256 in each.weights.values())] for each in models]
-    digest.update(json.dumps([options, weights, VERSION], sort_keys=True).encode())
+    said = [
+        [each.name, sorted(sha256 for _, sha256 in each.weights.values()), each.error_calibration.described()]
+        for each in models
+    ]
+    digest.update(json.dumps([options, said, VERSION], sort_keys=True).encode())
     return digest.hexdigest()
 
 

@@ -3,9 +3,10 @@
     python -m Training.reports.compare_detail SHARP... --model SuperResolutionLib/Bundles/mri-x4-compact \\
         --vgg runs/vgg-held-out.safetensors --out runs/detail
 
-Writes ``table.md``, means over the volumes; ``records.json``; and ``figure.png``, the middle of each volume. "Features"
-is the distance of the features of a VGG19 that must not have been in any loss, "gradient" the mean gradient as a share
-of the truth's. See ``hatching`` for the last two columns.
+Writes ``table.md``, means over the volumes; ``records.json``; and ``figure.png``, the middle of each volume. "Edges" is
+how steep they are (``edge_strength``), "features", with ``--vgg``, the distance of the features of a VGG19 that must
+not have been in any loss, "gradient" the mean gradient as a share of the truth's. See ``hatching`` for the last two
+columns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from SuperResolutionLib.evaluation.edges import edge_strength
 from SuperResolutionLib.evaluation.metrics import foreground, gradient_magnitude_similarity, psnr
 from SuperResolutionLib.evaluation.truths import DEGRADATIONS, Truth, choose_slices, degrade, truth_for
 from SuperResolutionLib.files.reading import read_volume
@@ -32,6 +34,7 @@ from Training.runs.validation import cubic
 COLUMNS = {
     "psnr": ("PSNR, dB", "{:.2f}"),
     "gms": ("GMS", "{:.4f}"),
+    "edges": ("edges", "{:.2f}"),
     "features": ("features", "{:.3f}"),
     "gradient": ("gradient", "{:.2f}"),
     "peak": ("hatching peak, dB", "{:+.1f}"),
@@ -44,7 +47,7 @@ def compare_detail(
     paths: Sequence[Path],
     model: str,
     details: Sequence[float],
-    vgg: Path,
+    vgg: Path | None = None,
     degradations: Sequence[str] = DEGRADATIONS,
     most_slices: int = 24,
     planes: dict[str, str] | None = None,
@@ -55,7 +58,7 @@ def compare_detail(
     Raises:
         InputError: a volume or the model cannot be used.
     """
-    factor, features = find_model(model).factor, PerceptualLoss(vgg)
+    factor, features = find_model(model).factor, vgg and PerceptualLoss(vgg)
     records, pictures = [], {}
     for path in paths:
         sharp = choose_slices(read_volume(path), factor, (planes or {}).get(path.name), most_slices)
@@ -84,16 +87,23 @@ def _normalised(truth: Truth, voxels: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _scores(image: np.ndarray, true: np.ndarray, mask: np.ndarray, factor: int, features: PerceptualLoss) -> dict:
+def _scores(
+    image: np.ndarray, true: np.ndarray, mask: np.ndarray, factor: int, features: PerceptualLoss | None
+) -> dict:
     found = hatching(image, true, mask, factor)
-    distance = np.mean([float(features(*(torch.from_numpy(s)[None, None] for s in pair))) for pair in zip(image, true)])
     return {
         **({} if image is true else {"psnr": psnr(image, true, 1.0, mask)}),
         "gms": gradient_magnitude_similarity(image, true, 1.0, mask),
-        "features": float(distance),
+        "edges": edge_strength(image, true),
+        **({} if features is None else {"features": _distance(image, true, features)}),
         "gradient": _steepness(image, mask) / _steepness(true, mask),
         **({} if found is None else {"peak": found.peak, "amplitude": 100 * found.amplitude}),
     }
+
+
+def _distance(image: np.ndarray, true: np.ndarray, features: PerceptualLoss) -> float:
+    pairs = ((torch.from_numpy(slice_)[None, None] for slice_ in pair) for pair in zip(image, true))
+    return float(np.mean([float(features(*pair)) for pair in pairs]))
 
 
 def _steepness(image: np.ndarray, mask: np.ndarray) -> float:
@@ -112,12 +122,13 @@ def table(records: Sequence[dict]) -> str:
     """Return the means over the volumes in Markdown, one table for each degradation."""
     lines = []
     for degradation in dict.fromkeys(record["degradation"] for record in records):
-        titles = [title for title, _ in COLUMNS.values()]
-        lines += [f"| {degradation} | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
         rows = [record for record in records if record["degradation"] == degradation]
+        columns = {key: column for key, column in COLUMNS.items() if any(key in row for row in rows)}
+        titles = [title for title, _ in columns.values()]
+        lines += [f"| {degradation} | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
         for method in dict.fromkeys(row["method"] for row in rows):
-            values = {key: [row[key] for row in rows if row["method"] == method and key in row] for key in COLUMNS}
-            cells = [form.format(np.mean(values[key])) if values[key] else "" for key, (_, form) in COLUMNS.items()]
+            values = {key: [row[key] for row in rows if row["method"] == method and key in row] for key in columns}
+            cells = [form.format(np.mean(values[key])) if values[key] else "" for key, (_, form) in columns.items()]
             lines.append(f"| {method} | " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -143,9 +154,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="installed model or model folder, with perceptual weights")
     parser.add_argument("--details", nargs="+", type=float, default=[0.0, 0.5, 1.0])
     parser.add_argument("--degradations", nargs="+", choices=DEGRADATIONS, default=list(DEGRADATIONS))
-    parser.add_argument(
-        "--vgg", type=Path, required=True, help="VGG19 that was in no loss, by 'python -m Training vgg19'"
-    )
+    parser.add_argument("--vgg", type=Path, help="VGG19 that was in no loss, by 'python -m Training vgg19'")
     parser.add_argument("--slices", type=int, default=24, help="of each volume")
     parser.add_argument("--plane", nargs="*", default=[], metavar="NAME=AXES", help="the sharp plane, as of evaluate")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")

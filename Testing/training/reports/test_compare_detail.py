@@ -53,13 +53,22 @@ def test_every_detail_is_scored_against_the_truth_and_drawn(model, scan, tmp_pat
     assert rows["detail 0"]["psnr"] == pytest.approx(rows["bicubic"]["psnr"], abs=0.3)  # the program holds a band
     assert "psnr" not in rows["truth"]
     assert rows["truth"]["gms"] == pytest.approx(1) and rows["truth"]["features"] == 0
-    assert rows["truth"]["gradient"] == pytest.approx(1)
+    assert rows["truth"]["gradient"] == pytest.approx(1) and rows["truth"]["edges"] == pytest.approx(1)
+    assert rows["detail 0"]["edges"] < 0.98
     assert rows["detail 0"]["psnr"] > rows["detail 0.5"]["psnr"] > rows["detail 1"]["psnr"]
     assert rows["detail 0"]["peak"] < 3 and rows["detail 1"]["peak"] > 20
     assert [rows[f"detail {detail}"]["amplitude"] for detail in ("0", "0.5", "1")] == pytest.approx([0, 5, 10], abs=0.2)
     text = (tmp_path / "out" / "table.md").read_text()
     assert text.count("| detail ") == 3 and f"{rows['detail 1']['psnr']:.2f}" in text
     assert (tmp_path / "out" / "figure.png").stat().st_size > 10_000
+
+
+def test_without_a_vgg_everything_but_the_features_is_scored(model, scan, tmp_path, monkeypatch):
+    arguments = [scan, "--model", model, "--degradations", "area", "--details", "0", "--out", tmp_path / "out"]
+    monkeypatch.setattr("sys.argv", ["compare_detail", *map(str, arguments)])
+    main()
+    text = (tmp_path / "out" / "table.md").read_text()
+    assert "edges" in text and "features" not in text
 
 
 def test_the_table_holds_the_means_over_the_volumes():

@@ -16,6 +16,8 @@ from ..error_calibration import UNIT
 from .network import Network
 from .through_plane import ThroughPlaneNet, row_places, rows_of
 
+BRIGHT = 0.1
+"""A share of the intensity range: where an image is darker, its errors do not count for the level of a scan."""
 LEAST_ERROR = 0.01
 """The smallest answer of a head, in the unit that it counts in."""
 WIDTH = 32
@@ -95,6 +97,13 @@ class NetworkWithError(Network):
         if self.exponent != 1:
             answer = answer.pow(self.exponent)
         return torch.cat([image, answer.mul_(self.multiple * UNIT ** (1 - self.exponent))], dim=1)
+
+    @torch.inference_mode()
+    def level(self, *inputs: Any) -> float:
+        """Return the geometric mean of the answers where the image is not dark; of all where it is dark throughout."""
+        image, answer = self(*inputs).double().unbind(dim=1)
+        bright = image > BRIGHT
+        return float((answer[bright] if bright.any() else answer).log().mean().exp())
 
 
 def new_error_head(network: Network) -> nn.Module:

@@ -93,19 +93,22 @@ class RefineSlicePlane:
             because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
-        if self.error:
-            network = self.model.with_error(network, self.detail, levels.noise)
-
         def shown_of(part: Volume) -> ShownSlices:
             stack = np.moveaxis(part.voxels, 2 - self.slice_axis, 0)
             apart = distance_in_pixels(volume.spacing, self.slice_axis)
             return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
 
-        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+        def samples() -> torch.Tensor:
             # Of the whole scan, so that a part of it runs with the same scales.
             everything = shown_of(volume)
             places = sample_places(everything.slices)
-            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))[:, :1]
+            return torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places])
+
+        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+            return call(samples())[:, :1]
+
+        if self.error:
+            network = self.model.with_error(network, self.detail, levels.noise, samples)
 
         inference = SliceInference(
             network,

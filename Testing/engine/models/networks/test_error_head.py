@@ -139,3 +139,30 @@ def test_a_calibration_goes_from_level_to_level_of_the_noise_and_grows_with_the_
     assert calibration.one_sd(0.02, 1.0) == pytest.approx(2.25)
     assert calibration.within(0.03) == pytest.approx({"50": 0.5, "80": 1.5, "95": 2.5})
     assert calibration.described() == told
+    assert not calibration.asks_for_level and calibration.one_sd(0.02, 0.0, 5 * UNIT) == pytest.approx(1.5)
+
+
+def test_from_scan_to_scan_errors_grow_with_the_level_by_a_power_of_its_own(write_bundle):
+    told = {
+        "exponent": 0.5,
+        "noise_percent": [1.0],
+        "multiples": {"50": [0.5], "68.27": [1.5], "80": [1.5], "95": [3.0]},
+        "perceptual": 1.0,
+        "level_exponent": 1.0,
+    }
+    model = read_model(write_bundle(weights=("fidelity", "error"), error_calibration=told))
+    assert model.error_calibration.described() == told and model.error_calibration.asks_for_level
+    network, samples = model.load(0.0), torch.rand(2, 1, 12, 12)
+    level = NetworkWithError(network, model.with_error(network, 0.0, 0.0).error_head).eval().level(samples)
+    aware = model.with_error(network, 0.0, 0.0, lambda: samples)
+    # Where the head answers the level itself, the multiple of it is expected.
+    assert aware.multiple * UNIT * (level / UNIT) ** 0.5 == pytest.approx(1.5 * level)
+
+
+def test_the_level_is_that_of_what_is_not_dark():
+    network = CompactNet(2, 4, 1).eval()
+    wary = NetworkWithError(network, new(network)).eval()
+    wary.forward = lambda answer: answer
+    answer = torch.tensor([[[[0.0, 0.2, 0.5]], [[9.0, 0.04, 0.09]]]])
+    assert wary.level(answer) == pytest.approx(0.06)
+    assert wary.level(answer[..., :1]) == pytest.approx(9.0)

@@ -21,6 +21,7 @@ from .receptive_field import HALOS, SLICE_HALOS
 if TYPE_CHECKING:
     import torch
 
+    from .networks.error_head import NetworkWithError
     from .networks.network import Network
 
 BUNDLES = Path(__file__).parent.parent / "Bundles"
@@ -154,7 +155,7 @@ class Model:
 
     def with_error(
         self, network: Network, detail: float, noise: float, samples: Callable[[], torch.Tensor] | None = None
-    ) -> Network:
+    ) -> NetworkWithError:
         """Return ``network`` with a second channel: the expected error, 1 SD, normalised.
 
         Args:
@@ -178,11 +179,13 @@ class Model:
             raise InputError(f"The error head of {self.name} does not fit its network; get a fresh copy.") from None
         calibration = self.error_calibration
         head.requires_grad_(False)
-        level = UNIT
-        if samples is not None and calibration.asks_for_level:
+        level, steep = UNIT, None
+        if samples is not None and calibration.asks_for_samples:
             device = next(network.parameters()).device  # one that was adapted is there already
-            level = NetworkWithError(network, head.to(device)).eval().level(samples().to(device))
-        return NetworkWithError(network, head, calibration.exponent, calibration.one_sd(noise, detail, level)).eval()
+            level, steep = NetworkWithError(network, head.to(device)).eval().typical(samples().to(device))
+        multiple = calibration.one_sd(noise, detail, level)
+        steep = steep if calibration.by_steepness else None
+        return NetworkWithError(network, head, calibration.exponent, multiple, steep).eval()
 
     def _read_weights(self, kind: str) -> dict[str, torch.Tensor]:
         import safetensors

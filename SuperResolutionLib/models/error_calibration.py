@@ -19,13 +19,16 @@ class ErrorCalibration:
     On scans that it never saw a head is right about where the error is large, and exaggerates by how much; an exponent
     below 1 mends that. It does not exaggerate how much larger the errors of one scan are than those of another, so that
     the level of a scan, its typical answer, may have a power of its own:
-    ``expected = multiple * UNIT * (level / UNIT) ** level_exponent * (answer / level) ** exponent``.
+    ``expected = multiple * UNIT * (level / UNIT) ** level_exponent * (answer / level) ** exponent``. A head answers
+    at coarse resolution; the finer result knows better where edges are, so that its steepness, over the scan's typical
+    one, may multiply the answer.
 
     Attributes:
         exponent: the power within a scan. noise: the levels, SD over the robust range, ascending.
         multiples: for each per cent of the voxels the multiple, at each level, that so many errors lie within.
         perceptual: by how much more at detail 1; between, it grows evenly with the detail.
         level_exponent: the power from scan to scan; None is ``exponent``, with which the level has no part.
+        by_steepness: whether the steepness of the result multiplies the answer.
     """
 
     exponent: float
@@ -33,6 +36,7 @@ class ErrorCalibration:
     multiples: dict[float, tuple[float, ...]]
     perceptual: float = 1.0
     level_exponent: float | None = None
+    by_steepness: bool = False
 
     @classmethod
     def read(cls, block: dict) -> ErrorCalibration:
@@ -47,7 +51,8 @@ class ErrorCalibration:
         if ONE_SD not in multiples or not noise or any(len(row) != len(noise) or min(row) < 0 for row in rows):
             raise ValueError("no calibration")
         level_exponent = float(block["level_exponent"]) if "level_exponent" in block else None
-        return cls(exponent, noise, multiples, float(block["perceptual"]), level_exponent)
+        perceptual, by_steepness = float(block["perceptual"]), bool(block.get("by_steepness", False))
+        return cls(exponent, noise, multiples, perceptual, level_exponent, by_steepness)
 
     def described(self) -> dict:
         """Return what ``read`` takes."""
@@ -57,12 +62,13 @@ class ErrorCalibration:
             "multiples": {f"{percent:g}": [round(v, 3) for v in row] for percent, row in self.multiples.items()},
             "perceptual": round(self.perceptual, 3),
             **({} if self.level_exponent is None else {"level_exponent": round(self.level_exponent, 3)}),
+            **({"by_steepness": True} if self.by_steepness else {}),
         }
 
     @property
-    def asks_for_level(self) -> bool:
-        """Whether the level of the scan matters."""
-        return self.level_exponent not in (None, self.exponent)
+    def asks_for_samples(self) -> bool:
+        """Whether the level of the scan matters, or its steepness."""
+        return self.by_steepness or self.level_exponent not in (None, self.exponent)
 
     def one_sd(self, noise: float, detail: float, level: float = UNIT) -> float:
         """Return the multiple of the power of the answer that is the expected error of a scan of this noise, level."""

@@ -5,7 +5,8 @@
 It runs the whole program on the validation volumes of the data list, made coarse in several ways. Into the model's
 metadata it writes by which power the error grows with the head's answer within a scan, and for each level of noise the
 multiples of that power which so many per cent of the voxels lie within, in the mean over the volumes. Where the slice
-plane is refined, errors grow from scan to scan as the head says. Held-out volumes have no part.
+plane is refined, errors grow from scan to scan as the head says, and within one with the steepness of the result, too.
+Held-out volumes have no part.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ VOXELS = 100_000
 """Of a sample: all count alike, however large their scans are."""
 
 
-def plain(exponent: float, level_exponent: float | None = None) -> ErrorCalibration:
+def plain(exponent: float, level_exponent: float | None = None, by_steepness: bool = False) -> ErrorCalibration:
     """Return the calibration whose multiples are 1."""
-    return ErrorCalibration(exponent, (0.0,), {ONE_SD: (1.0,)}, level_exponent=level_exponent)
+    rows = {ONE_SD: (1.0,)}
+    return ErrorCalibration(exponent, (0.0,), rows, level_exponent=level_exponent, by_steepness=by_steepness)
 
 
 def exponent_of(samples: Iterable[ErrorSample]) -> float:
@@ -97,11 +99,13 @@ def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str
     Raises:
         InputError: the folder holds no model, or one without an error head.
     """
-    model = replace(read_model(folder), error_calibration=plain(1.0))
+    model = read_model(folder)
+    by_steepness = not model.through_slices
+    model = replace(model, error_calibration=plain(1.0, by_steepness=by_steepness))
     volumes = [Path(data) / entry["image"] for entry in read_data_list(datalist)["validation"]]
     degradations = BETWEEN if model.through_slices else SHARP
     answers = (_shown(sample_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations)
-    uncalibrated = plain(exponent_of(answers), None if model.through_slices else LEVEL_EXPONENT)
+    uncalibrated = plain(exponent_of(answers), None if model.through_slices else LEVEL_EXPONENT, by_steepness)
     model = replace(model, error_calibration=uncalibrated)
     samples = [sample_of(path, model, name, 0.0, slices) for path in volumes for name in degradations]
     perceptual = [sample_of(path, model, "kspace", 1.0, slices) for path in volumes] if model.has_detail else []

@@ -107,11 +107,10 @@ class RefineSlicePlane:
         def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
             return call(samples())[:, :1]
 
-        if self.error:
-            network = self.model.with_error(network, self.detail, levels.noise, samples)
+        wary = self.model.with_error(network, self.detail, levels.noise, samples) if self.error else None
 
         inference = SliceInference(
-            network,
+            wary or network,
             device,
             choice.precision,
             show=show,
@@ -132,6 +131,8 @@ class RefineSlicePlane:
             run.stop_if_cancelled()
             seen = shown(start, min(start + batch, last))
             fine, errors = inference(seen)
+            if wary is not None:
+                errors = wary.by_steepness(errors, fine)
             measured = seen[:, :1].to(fine.device)
             fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .error_calibration import UNCALIBRATED, ErrorCalibration
+from .error_calibration import UNCALIBRATED, UNIT, ErrorCalibration
 from .receptive_field import HALOS, SLICE_HALOS
 
 if TYPE_CHECKING:
     import torch
 
+    from .networks.error_head import NetworkWithError
     from .networks.network import Network
 
 BUNDLES = Path(__file__).parent.parent / "Bundles"
@@ -151,12 +153,15 @@ class Model:
             ) from None
         return network.eval().requires_grad_(False)
 
-    def with_error(self, network: Network, detail: float, noise: float) -> Network:
+    def with_error(
+        self, network: Network, detail: float, noise: float, samples: Callable[[], torch.Tensor] | None = None
+    ) -> NetworkWithError:
         """Return ``network`` with a second channel: the expected error, 1 SD, normalised.
 
         Args:
             network: as ``load`` gives it, or trained on from there. detail: of its weights.
             noise: its SD in the scan, normalised.
+            samples: returns samples of what the network is shown of the scan, by which its level is known.
 
         Raises:
             InputError: the file of the head is missing, has a wrong digest or does not fit the network.
@@ -173,8 +178,14 @@ class Model:
         except RuntimeError:
             raise InputError(f"The error head of {self.name} does not fit its network; get a fresh copy.") from None
         calibration = self.error_calibration
-        multiple = calibration.one_sd(noise, detail)
-        return NetworkWithError(network, head.requires_grad_(False), calibration.exponent, multiple).eval()
+        head.requires_grad_(False)
+        level, steep = UNIT, None
+        if samples is not None and calibration.asks_for_samples:
+            device = next(network.parameters()).device  # one that was adapted is there already
+            level, steep = NetworkWithError(network, head.to(device)).eval().typical(samples().to(device))
+        multiple = calibration.one_sd(noise, detail, level)
+        steep = steep if calibration.by_steepness else None
+        return NetworkWithError(network, head, calibration.exponent, multiple, steep).eval()
 
     def _read_weights(self, kind: str) -> dict[str, torch.Tensor]:
         import safetensors

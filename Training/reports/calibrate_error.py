@@ -3,8 +3,10 @@
     python -m Training.reports.calibrate_error SuperResolutionLib/Bundles/mri-x4-compact --data FOLDER
 
 It runs the whole program on the validation volumes of the data list, made coarse in several ways. Into the model's
-metadata it writes by which power the error grows with the head's answer, and for each level of noise the multiples of
-that power which so many per cent of the voxels lie within, in the mean over the volumes. Held-out volumes have no part.
+metadata it writes by which power the error grows with the head's answer within a scan, and for each level of noise the
+multiples of that power which so many per cent of the voxels lie within, in the mean over the volumes. Where the slice
+plane is refined, errors grow from scan to scan as the head says, and within one with the steepness of the result, too.
+Held-out volumes have no part.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from SuperResolutionLib.models.bundles import Model, read_model
-from SuperResolutionLib.models.error_calibration import ONE_SD, UNIT, ErrorCalibration
+from SuperResolutionLib.models.error_calibration import ONE_SD, ErrorCalibration
 from Training.data.lists import read_data_list
 from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, sample_of
 
 PERCENTS = (50.0, ONE_SD, 80.0, 95.0)
-RAW = ErrorCalibration(1.0, (0.0,), {ONE_SD: (1.0,)})
+LEVEL_EXPONENT = 1.0
+"""Of the slice plane: what a head answers of a scan as a whole is taken as it is."""
 CONFIGS = Path(__file__).parent.parent / "configs"
 SHARP = tuple(name for name in IN_PLANE if not name.endswith("soft"))
 """A soft scan is nearer to its truth than the head, which cannot know its softness, expects; that must not count."""
@@ -33,16 +36,27 @@ VOXELS = 100_000
 """Of a sample: all count alike, however large their scans are."""
 
 
-def calibration_of(samples: Iterable[ErrorSample], perceptual: Iterable[ErrorSample] = ()) -> ErrorCalibration:
-    """Return the calibration by samples whose ``expected`` is what the head answers.
+def plain(exponent: float, level_exponent: float | None = None, by_steepness: bool = False) -> ErrorCalibration:
+    """Return the calibration whose multiples are 1."""
+    rows = {ONE_SD: (1.0,)}
+    return ErrorCalibration(exponent, (0.0,), rows, level_exponent=level_exponent, by_steepness=by_steepness)
+
+
+def exponent_of(samples: Iterable[ErrorSample]) -> float:
+    """Return the power by samples whose ``expected`` is what the head answers."""
+    return float(np.mean([_slope(sample) for sample in samples]))
+
+
+def calibration_of(
+    samples: Iterable[ErrorSample], uncalibrated: ErrorCalibration, perceptual: Iterable[ErrorSample] = ()
+) -> ErrorCalibration:
+    """Return the calibration by samples whose ``expected`` is of ``uncalibrated``, whose multiples are 1.
 
     Args:
         samples: at detail 0, by levels of noise: those whose degradation has 2 or 5 % in its name or none.
         perceptual: at detail 1, of the same scans and one of the degradations.
     """
-    samples = list(samples)
-    exponent = float(np.mean([_slope(sample) for sample in samples]))
-    samples, perceptual = ([_to_the_power(sample, exponent) for sample in some] for some in (samples, perceptual))
+    samples, perceptual = list(samples), list(perceptual)
     levels: dict[str, list[ErrorSample]] = {}
     for sample in samples:
         levels.setdefault(_level(sample.degradation), []).append(sample)
@@ -54,7 +68,7 @@ def calibration_of(samples: Iterable[ErrorSample], perceptual: Iterable[ErrorSam
         alike = {(sample.scan, sample.degradation) for sample in perceptual}
         before = [s for group in ordered for s in group if (s.scan, s.degradation) in alike]
         more = _multiple(perceptual, ONE_SD) / _multiple(before, ONE_SD)
-    return ErrorCalibration(exponent, noise, multiples, more)
+    return replace(uncalibrated, noise=noise, multiples=multiples, perceptual=more)
 
 
 def _level(degradation: str) -> str:
@@ -68,10 +82,6 @@ def _slope(sample: ErrorSample) -> float:
     answers = [np.median(sample.expected[parts == part]) for part in range(BINS)]
     errors = [np.quantile(sample.error[parts == part], ONE_SD / 100) for part in range(BINS)]
     return float(np.polyfit(np.log(answers), np.log(errors), 1)[0])
-
-
-def _to_the_power(sample: ErrorSample, exponent: float) -> ErrorSample:
-    return replace(sample, expected=UNIT * (sample.expected / UNIT) ** exponent)
 
 
 def _multiple(samples: Sequence[ErrorSample], percent: float) -> float:
@@ -89,12 +99,17 @@ def calibrate(folder: Path, data: os.PathLike | str, datalist: os.PathLike | str
     Raises:
         InputError: the folder holds no model, or one without an error head.
     """
-    model = replace(read_model(folder), error_calibration=RAW)
+    model = read_model(folder)
+    by_steepness = not model.through_slices
+    model = replace(model, error_calibration=plain(1.0, by_steepness=by_steepness))
     volumes = [Path(data) / entry["image"] for entry in read_data_list(datalist)["validation"]]
     degradations = BETWEEN if model.through_slices else SHARP
-    samples = [_shown(sample_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations]
+    answers = (_shown(sample_of(path, model, name, 0.0, slices)) for path in volumes for name in degradations)
+    uncalibrated = plain(exponent_of(answers), None if model.through_slices else LEVEL_EXPONENT, by_steepness)
+    model = replace(model, error_calibration=uncalibrated)
+    samples = [sample_of(path, model, name, 0.0, slices) for path in volumes for name in degradations]
     perceptual = [sample_of(path, model, "kspace", 1.0, slices) for path in volumes] if model.has_detail else []
-    calibration = calibration_of(samples, perceptual)
+    calibration = calibration_of(samples, uncalibrated, perceptual)
     write(calibration, model)
     return calibration
 

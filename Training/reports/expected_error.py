@@ -23,9 +23,9 @@ from Training.reports.error_samples import BETWEEN, IN_PLANE, ErrorSample, sampl
 PERCENTS = ("50", "80", "95")
 
 
-def record_of(sample: ErrorSample, model: Model) -> dict:
+def record_of(sample: ErrorSample) -> dict:
     """Return what a sample shows: coverage in per cent, the rank correlations, the mean errors, all JSON-able."""
-    within = {**model.error_calibration.within(sample.noise), f"{ONE_SD:g}": 1.0}
+    within = {**sample.within, f"{ONE_SD:g}": 1.0}
     return {
         "scan": sample.scan,
         "degradation": sample.degradation,
@@ -101,7 +101,7 @@ def records_of(
     for scan in scans:
         for degradation in degradations:
             try:
-                yield record_of(sample_of(scan, model, degradation, detail, slices, inverted), model)
+                yield record_of(sample_of(scan, model, degradation, detail, slices, inverted))
             except InputError as error:
                 print(f"{scan.name}, {degradation}: {error}")
 

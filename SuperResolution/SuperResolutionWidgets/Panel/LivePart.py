@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..Scene.Companion import Companion
 from ..Views.Cut import Cut
 
 
@@ -13,15 +14,18 @@ class LivePart:
     Attributes:
         volume: a ``Volume``; another object is another scan. options: of the command ``upscale``, but for the box.
         cut: the part of it, and the view that shows it.
+        companions: the expected error, where it is wanted over the result.
     """
 
     volume: Any
     options: tuple[str, ...]
     cut: Cut
+    companions: tuple[Companion, ...] = ()
 
     def isLike(self, other: LivePart) -> bool:
         """Return whether both are of the same scan, upscaled in the same way."""
-        return self.volume is other.volume and self.options == other.options
+        alike = self.options == other.options and self.companions == other.companions
+        return self.volume is other.volume and alike
 
     def covers(self, other: LivePart) -> bool:
         """Return whether this holds all of what the other is."""

@@ -4,6 +4,7 @@ import logging
 
 from SuperResolutionLib.errors import InputError
 
+from ..Scene.Companion import Companion
 from ..Worker.NewestJob import NewestJob
 from ..Worker.UpscaleOutcome import UpscaleOutcome
 from .LivePart import LivePart
@@ -124,7 +125,8 @@ class LiveSection:
             )
             return
         task = self._taskFor(task)
-        self._wanted = wanted = LivePart(volume, task.options, cut)
+        companions = tuple(companion for companion in task.companions if companion is Companion.ERROR)
+        self._wanted = wanted = LivePart(volume, task.options, cut, companions)
         if self._shown is not None and not self._shown.isLike(wanted):
             self._shown = None
             self._live.hide()
@@ -134,7 +136,9 @@ class LiveSection:
         elif self._asked is None or not self._asked.covers(wanted):
             self._asked = wanted
             options = task.ofCut(cut).commandOptions()
-            self._requests.ask(volume, options, lambda outcome, seconds: self._answer(wanted, outcome, seconds))
+            self._requests.ask(
+                volume, options, lambda outcome, seconds: self._answer(wanted, outcome, seconds), companions
+            )
 
     def _answer(self, part: LivePart, outcome: UpscaleOutcome, seconds: float) -> None:
         if self._asked is part:
@@ -146,8 +150,9 @@ class LiveSection:
         self._device = outcome.report["device"]
         if part.overlaps(self._wanted):
             self._shown = part
-            self._live.show(outcome.volume, part.cut)
-            self._tell(f"Live in {part.cut.sliceNode.GetName()}: {self._place(part)}, {seconds:.1f} s.")
+            self._live.show(outcome.volume, part.cut, outcome.companions.get(Companion.ERROR))
+            over = self._errorOf(outcome)
+            self._tell(f"Live in {part.cut.sliceNode.GetName()}: {self._place(part)}, {seconds:.1f} s.{over}")
         # By now the device is known, which decides the quality.
         self._look()
 
@@ -164,6 +169,12 @@ class LiveSection:
         first, last = part.cut.index, part.cut.last[part.cut.axis] - 1
         which = f"{first}" if first == last else f"{first} to {last}"
         return f"cut at {'ijk'[part.cut.axis]} = {which}" if self._task.addsSlices else f"slice {which}"
+
+    def _errorOf(self, outcome: UpscaleOutcome) -> str:
+        if Companion.ERROR not in outcome.companions:
+            return ""
+        mean = outcome.report["expected_error"]["mean"]
+        return f" Over it, where it is large, the expected error: {mean:.3g} on average."
 
     def _taskFor(self, task: UpscaleTask) -> UpscaleTask:
         """Return the run with the compact network where a CPU runs and the user has not chosen another quality."""

@@ -10,6 +10,7 @@ import vtk
 from ..Scene.VolumeNodes import ijkToWorld
 from .CurrentSlice import CurrentSlice
 from .Cut import Cut
+from .ErrorLayer import ErrorLayer
 from .LiveLayer import LiveLayer
 from .VisiblePart import VisiblePart
 
@@ -23,6 +24,7 @@ class LiveView:
 
     def __init__(self):
         self._layer = LiveLayer()
+        self._errorLayer = ErrorLayer()
         self._visible = VisiblePart()
         self._observed: list = []
         self._isChanging = False
@@ -56,6 +58,7 @@ class LiveView:
         observed, self._observed = self._observed, []
         for node, tag in observed:
             node.RemoveObserver(tag)
+        self._errorLayer.remove()
         self._layer.remove()
         self._inputNode = self._moved = None
 
@@ -77,12 +80,18 @@ class LiveView:
                     return found
         return None
 
-    def show(self, fine, cut: Cut) -> None:
-        """Show ``fine``, the ``Volume`` that was upscaled of ``cut``."""
-        self._quietly(self._layer.show, fine, self._inputNode, self._compositeOf(cut.sliceNode))
+    def show(self, fine, cut: Cut, error=None) -> None:
+        """Show ``fine``, the ``Volume`` that was upscaled of ``cut``, and its expected error over it, or None."""
+        composite = self._compositeOf(cut.sliceNode)
+        self._quietly(self._layer.show, fine, self._inputNode, composite)
+        if error is None:
+            self._quietly(self._errorLayer.hide)
+        else:
+            self._quietly(self._errorLayer.show, error, self._inputNode, composite)
 
     def hide(self) -> None:
         """Show the volume, interpolated, until the next ``show``."""
+        self._quietly(self._errorLayer.hide)
         self._quietly(self._layer.hide)
 
     def _quietly(self, change, *arguments) -> None:

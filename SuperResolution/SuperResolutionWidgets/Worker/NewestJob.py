@@ -18,14 +18,15 @@ class NewestJob:
         self._job = None
         self._waiting: tuple | None = None
 
-    def ask(self, volume, options, onAnswer: Callable[[UpscaleOutcome, float], None]) -> None:
+    def ask(self, volume, options, onAnswer: Callable[[UpscaleOutcome, float], None], companions=()) -> None:
         """Upscale a volume as soon as nothing is in flight, unless something newer is asked for until then.
 
         Args:
             options: command-line options of ``upscale``.
             onAnswer: gets the outcome and how many seconds it took.
+            companions: each ``Companion`` that is wanted beside the result.
         """
-        self._waiting = (volume, options, onAnswer)
+        self._waiting = (volume, options, onAnswer, companions)
         self._startNext()
 
     def dropWaiting(self) -> None:
@@ -42,7 +43,7 @@ class NewestJob:
     def _startNext(self) -> None:
         if self._job is not None or self._waiting is None:
             return
-        (volume, options, onAnswer), self._waiting = self._waiting, None
+        (volume, options, onAnswer, companions), self._waiting = self._waiting, None
         began = time.monotonic()
 
         def finish(outcome: UpscaleOutcome) -> None:
@@ -53,4 +54,4 @@ class NewestJob:
                 self._startNext()
 
         self._job = self._newJob(lambda *step: None, finish)
-        self._job.start(volume, options)
+        self._job.start(volume, options, companions)

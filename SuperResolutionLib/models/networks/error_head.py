@@ -16,6 +16,10 @@ from ..error_calibration import UNIT
 from .network import Network
 from .through_plane import ThroughPlaneNet, row_places, rows_of
 
+BRIGHT = 0.1
+"""A share of the intensity range: where an image is darker, its errors do not count for the level of a scan."""
+STEEPNESS_FLOOR = 0.01
+"""Added to gradients, a share of the intensity range to a pixel: what is flat may be off, too."""
 LEAST_ERROR = 0.01
 """The smallest answer of a head, in the unit that it counts in."""
 WIDTH = 32
@@ -74,14 +78,24 @@ class NetworkWithError(Network):
     Args:
         network: in evaluation mode. error_head: for its features, see ``new_error_head``.
         exponent, multiple: as of ``error_calibration.ErrorCalibration``.
+        typical_steepness: of the scan, where errors are to be told ``by_steepness``; else None. Where they are, the
+            second channel is what the head answers, as it is.
     """
 
     predicts_error = True
 
-    def __init__(self, network: Network, error_head: nn.Module, exponent: float = 1.0, multiple: float = 1.0):
+    def __init__(
+        self,
+        network: Network,
+        error_head: nn.Module,
+        exponent: float = 1.0,
+        multiple: float = 1.0,
+        typical_steepness: float | None = None,
+    ):
         super().__init__()
         self.network, self.error_head = network, error_head
         self.exponent, self.multiple = exponent, multiple
+        self.typical_steepness = typical_steepness
         self.factor, self.neighbours = network.factor, network.neighbours
 
     @property
@@ -92,9 +106,39 @@ class NetworkWithError(Network):
         features = self.network.features(*inputs, **named)
         image = self.network.refined(features, *inputs, **named)
         answer = self.error_head(features, *inputs, **named)
+        return torch.cat([image, self._expected(answer) if self.typical_steepness is None else answer], dim=1)
+
+    def _expected(self, answer: torch.Tensor) -> torch.Tensor:
         if self.exponent != 1:
             answer = answer.pow(self.exponent)
-        return torch.cat([image, answer.mul_(self.multiple * UNIT ** (1 - self.exponent))], dim=1)
+        return answer.mul_(self.multiple * UNIT ** (1 - self.exponent))
+
+    @torch.inference_mode()
+    def typical(self, *inputs: Any) -> tuple[float, float]:
+        """Return the geometric means of the answers and of the images' steepness.
+
+        They are of where the image is not dark; of all where it is dark throughout.
+        """
+        image, answer = self(*inputs).double().split(1, dim=1)
+        bright = image > BRIGHT if (image > BRIGHT).any() else torch.ones_like(image, dtype=torch.bool)
+        level, steep = (float(values[bright].log().mean().exp()) for values in (answer, steepness(image)))
+        return level, steep
+
+    def by_steepness(self, errors: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Return the expected errors, larger where the images are steeper than is typical.
+
+        Args:
+            errors, images: the two channels of the answers, of whole images, each ``(N, 1, H, W)``.
+        """
+        if self.typical_steepness is None:
+            return errors
+        return self._expected(steepness(images).mul_(errors).mul_(1 / self.typical_steepness))
+
+
+def steepness(images: torch.Tensor) -> torch.Tensor:
+    """Return the magnitude of the gradient of ``(N, 1, H, W)`` images, and a little more."""
+    rows, columns = torch.gradient(images, dim=(-2, -1))
+    return rows.square_().add_(columns.square_()).sqrt_().add_(STEEPNESS_FLOOR)
 
 
 def new_error_head(network: Network) -> nn.Module:

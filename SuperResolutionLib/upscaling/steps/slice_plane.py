@@ -93,22 +93,24 @@ class RefineSlicePlane:
             because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
-        if self.error:
-            network = self.model.with_error(network, self.detail, levels.noise)
-
         def shown_of(part: Volume) -> ShownSlices:
             stack = np.moveaxis(part.voxels, 2 - self.slice_axis, 0)
             apart = distance_in_pixels(volume.spacing, self.slice_axis)
             return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
 
-        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+        def samples() -> torch.Tensor:
             # Of the whole scan, so that a part of it runs with the same scales.
             everything = shown_of(volume)
             places = sample_places(everything.slices)
-            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))[:, :1]
+            return torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places])
+
+        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+            return call(samples())[:, :1]
+
+        wary = self.model.with_error(network, self.detail, levels.noise, samples) if self.error else None
 
         inference = SliceInference(
-            network,
+            wary or network,
             device,
             choice.precision,
             show=show,
@@ -129,6 +131,8 @@ class RefineSlicePlane:
             run.stop_if_cancelled()
             seen = shown(start, min(start + batch, last))
             fine, errors = inference(seen)
+            if wary is not None:
+                errors = wary.by_steepness(errors, fine)
             measured = seen[:, :1].to(fine.device)
             fine, deviation = self._agreeing(fine, measured, held, grain)
             squared_deviation += float(deviation.square().mean(dim=(1, 2, 3)).sum())

@@ -411,6 +411,23 @@ def test_a_calibration_multiplies_the_expected_error_by_what_its_noise_asks_for(
     np.testing.assert_allclose(second.voxels, ratio * first.voxels, rtol=1e-4)
 
 
+@pytest.mark.parametrize("by_steepness", [False, True])
+def test_a_part_of_a_scan_is_expected_to_be_as_far_off_as_it_is_in_the_whole(
+    wary, phantom, single_precision, by_steepness
+):
+    rows = {50.0: (0.5,), ONE_SD: (1.0,), 80.0: (2.0,), 95.0: (4.0,)}
+    calibration = ErrorCalibration(0.5, (0.0,), rows, level_exponent=1.0, by_steepness=by_steepness)
+    plain = replace(calibration, level_exponent=None, by_steepness=False)
+    request = UpscaleRequest(factor=2, model=replace(read_model(wary), error_calibration=calibration), error=True)
+    whole = upscale(phantom, request).error.voxels
+    unlevelled = replace(request, model=replace(request.model, error_calibration=plain))
+    ratio = whole / upscale(phantom, unlevelled).error.voxels
+    assert abs(np.log(ratio.mean())) > 0.1
+    assert (ratio.std() > 0.1 * ratio.mean()) == by_steepness
+    part = upscale(phantom, replace(request, box=((10, 12, 1), (20, 22, 3)))).error.voxels
+    np.testing.assert_allclose(part, whole[1:3, 24:44, 20:40], rtol=1e-3)
+
+
 def test_a_model_that_does_not_predict_its_error_says_so_in_one_sentence(cubic, phantom):
     with pytest.raises(InputError, match=r"does not predict its error; choose .*\.$"):
         upscale(phantom, UpscaleRequest(factor=2, model=cubic(), error=True))

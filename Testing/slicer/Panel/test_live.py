@@ -7,6 +7,7 @@ pytest.importorskip("slicer", reason="Slicer's scene comes with slicer-core")
 pytest.importorskip("PySide6", reason="the .ui is loaded with PySide6")
 import slicer.util  # noqa: E402
 from SuperResolutionWidgets.Panel.Purpose import Purpose  # noqa: E402
+from SuperResolutionWidgets.Scene.Companion import Companion  # noqa: E402
 from SuperResolutionWidgets.Worker.UpscaleOutcome import UpscaleOutcome  # noqa: E402
 
 from SuperResolutionLib.geometry.volume import Volume, refined_matrix  # noqa: E402
@@ -47,7 +48,7 @@ class HandJob:
         self.hand, self.on_finished, self.is_open = hand, on_finished, False
 
     def start(self, volume, options, companions=()):
-        self.volume, self.options, self.is_open = volume, options, True
+        self.volume, self.options, self.companions, self.is_open = volume, options, companions, True
         self.box = [int(index) for index in options[options.index("--box") + 1].split(",")]
 
     def cancel(self):
@@ -58,7 +59,12 @@ class HandJob:
         factor = int(self.options[self.options.index("--factor") + 1]) if "--factor" in self.options else 1
         voxels = part.voxels.repeat(factor, axis=1).repeat(factor, axis=2)
         fine = Volume(voxels, refined_matrix(part.ijk_to_ras, (factor, factor, 1)))
-        self.finish(UpscaleOutcome(volume=fine, report={"device": self.hand.device, "seconds": 0.1, "warnings": []}))
+        report = {"device": self.hand.device, "seconds": 0.1, "warnings": []}
+        beside = {}
+        if Companion.ERROR in self.companions:
+            beside[Companion.ERROR] = Volume(np.sqrt(voxels.astype(np.float32)), fine.ijk_to_ras)
+            report["expected_error"] = {"mean": 12.3456}
+        self.finish(UpscaleOutcome(volume=fine, companions=beside, report=report))
 
     def fail(self, message="It crashed."):
         self.finish(UpscaleOutcome(message=message, log="last words"))
@@ -107,6 +113,7 @@ def state(views):
         found += [slicer.util.arrayFromVTKMatrix(sliceNode.GetSliceToRAS()).tolist(), sliceNode.GetFieldOfView()]
         found += [sliceNode.GetXYZOrigin(), composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()]
         found += [composite.GetForegroundOpacity(), composite.GetCompositing(), composite.GetLinkedControl()]
+        found += [composite.GetLabelVolumeID(), composite.GetLabelOpacity()]
     return found
 
 
@@ -375,6 +382,85 @@ def test_the_users_own_layers_come_back_and_a_blended_volume_stays_blended(live,
     assert layer(views).GetName() == "Super resolution (live)" and composite.GetForegroundOpacity() == 0.3
     live.click("liveButton")
     assert state(views) == before
+
+
+def error_layer(views, name="Red"):
+    """The volume in a view's layer for label maps, or None."""
+    return slicer.mrmlScene.GetNodeByID(views(name)[1].GetLabelVolumeID() or "")
+
+
+def blended(views):
+    """What the red view shows of all its layers at its middle, by Slicer's own slice pipeline: red, green, blue."""
+    logic = slicer.vtkMRMLSliceLogic()
+    logic.SetMRMLScene(slicer.mrmlScene)
+    logic.SetSliceNode(views("Red")[0])
+    logic.SetSliceCompositeNode(views("Red")[1])
+    logic.UpdatePipeline()
+    logic.GetBlend().Update()
+    image = logic.GetBlend().GetOutput()
+    width, height, _ = image.GetDimensions()
+    return [image.GetScalarComponentAsDouble(width // 2, height // 2, 0, colour) for colour in range(3)]
+
+
+def test_the_expected_error_lies_over_the_live_view_where_it_is_wanted_and_goes_without_a_trace(
+    live, straight, views, contents
+):
+    reds = slicer.vtkMRMLColorTableNode()
+    reds.SetTypeToRed()
+    reds.SetSingletonTag("FileInferno.txt")
+    slicer.mrmlScene.AddNode(reds)
+    before = contents(), state(views), observers(views, straight)
+    live.click("liveButton")
+    live.hand.answer()
+    assert error_layer(views) is None and live.hand.jobs[-1].companions == ()
+    alone = blended(views)
+    live.click("errorCheckBox")
+    assert layer(views) is None
+    live.hand.answer()
+    assert live.hand.jobs[-1].companions == (Companion.ERROR,)
+    error = error_layer(views)
+    assert error.GetImageData().GetDimensions() == (80, 60, 1)
+    assert (error.GetHideFromEditors(), error.GetSaveWithScene()) == (1, 0)
+    assert error.GetDisplayNode().GetApplyThreshold() and layer(views) is not None
+    assert error.GetDisplayNode().GetColorNodeID() == Companion.ERROR.colorNodeID == reds.GetID()
+    red, green, _ = blended(views)
+    assert red > alone[0] > 1.5 * green
+    assert "the expected error: 12.3 on average" in live.ui.liveLabel.text
+    window = error.GetDisplayNode().GetWindow()
+    scroll(views, 40)
+    live.hand.answer()
+    assert error_layer(views) is error and volume_of(error).ijk_to_ras[2, 3] == 40
+    assert error.GetDisplayNode().GetWindow() == window
+    live.click("errorCheckBox")
+    live.hand.answer()
+    assert error_layer(views) is None and layer(views) is not None
+    live.click("errorCheckBox")
+    live.hand.answer()
+    live.click("liveButton")
+    assert error.GetScene() is None
+    scroll(views, 20)
+    assert (contents(), state(views), observers(views, straight)) == before
+
+
+def test_a_label_map_comes_back_and_one_that_the_user_chooses_meanwhile_stays(live, straight, views):
+    chosen = [slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", name) for name in ("Tumour", "Nerve")]
+    _, composite = views("Red")
+    composite.SetLabelVolumeID(chosen[0].GetID())
+    composite.SetLabelOpacity(0.3)
+    before = state(views)
+    live.click("errorCheckBox")
+    live.click("liveButton")
+    live.hand.answer()
+    assert error_layer(views) is not chosen[0] and composite.GetLabelOpacity() == 0.6
+    live.click("liveButton")
+    assert state(views) == before
+    live.click("liveButton")
+    live.hand.answer()
+    composite.SetLabelVolumeID(chosen[1].GetID())
+    scroll(views, 40)
+    live.hand.answer()
+    live.click("liveButton")
+    assert error_layer(views) is chosen[1]
 
 
 def test_a_foreground_that_the_user_chooses_meanwhile_stays_and_ends_it(live, straight, views):

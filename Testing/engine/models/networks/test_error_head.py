@@ -139,3 +139,43 @@ def test_a_calibration_goes_from_level_to_level_of_the_noise_and_grows_with_the_
     assert calibration.one_sd(0.02, 1.0) == pytest.approx(2.25)
     assert calibration.within(0.03) == pytest.approx({"50": 0.5, "80": 1.5, "95": 2.5})
     assert calibration.described() == told
+    assert not calibration.asks_for_samples and calibration.one_sd(0.02, 0.0, 5 * UNIT) == pytest.approx(1.5)
+
+
+def test_from_scan_to_scan_errors_grow_with_the_level_by_a_power_of_its_own(write_bundle):
+    told = {
+        "exponent": 0.5,
+        "noise_percent": [1.0],
+        "multiples": {"50": [0.5], "68.27": [1.5], "80": [1.5], "95": [3.0]},
+        "perceptual": 1.0,
+        "level_exponent": 1.0,
+    }
+    model = read_model(write_bundle(weights=("fidelity", "error"), error_calibration=told))
+    assert model.error_calibration.described() == told and model.error_calibration.asks_for_samples
+    network, samples = model.load(0.0), torch.rand(2, 1, 12, 12)
+    level, _ = NetworkWithError(network, model.with_error(network, 0.0, 0.0).error_head).eval().typical(samples)
+    aware = model.with_error(network, 0.0, 0.0, lambda: samples)
+    # Where the head answers the level itself, the multiple of it is expected.
+    assert aware.multiple * UNIT * (level / UNIT) ** 0.5 == pytest.approx(1.5 * level)
+
+
+def test_what_is_typical_is_that_of_what_is_not_dark():
+    network = CompactNet(2, 4, 1).eval()
+    wary = NetworkWithError(network, new(network)).eval()
+    wary.forward = lambda answer: answer
+    answer = torch.tensor([[[[0.0, 0.2, 0.5], [0.0, 0.2, 0.5]], [[9.0, 0.04, 0.09], [9.0, 0.04, 0.09]]]])
+    # The gradients are 0.2, 0.25 and 0.3.
+    assert wary.typical(answer) == pytest.approx((0.06, (0.26 * 0.31) ** 0.5))
+    assert wary.typical(answer[:, :, :, :2] * torch.tensor([0.1, 1.0])[None, :, None, None])[0] == pytest.approx(0.6)
+
+
+def test_errors_are_larger_where_the_result_is_steeper_than_is_typical():
+    network = CompactNet(2, 4, 1)
+    wary = NetworkWithError(network, new(network), exponent=0.5, multiple=2.0, typical_steepness=0.11)
+    image = torch.zeros(1, 1, 4, 12)
+    image[..., 4:8] = torch.arange(4) * 0.1
+    image[..., 8:] = 0.3
+    errors = wary.by_steepness(torch.full_like(image, UNIT), image)[0, 0, 1] / (2 * UNIT)
+    assert errors[5] == pytest.approx(1.0) and errors[[0, 11]] == pytest.approx((0.01 / 0.11) ** 0.5)
+    plain = NetworkWithError(network, new(network), exponent=0.5)
+    assert torch.equal(plain.by_steepness(image, image), image)

@@ -162,7 +162,8 @@ class RefineSlicePlane:
         All of it is linear, so that the fine slices are averaged and added to once.
         """
         from ...acquisition.operators import area_average
-        from ..consistency import upsampled, upsampled_and_averaged
+        from ...models.networks.cubic import cubic_upsampled
+        from ..consistency import upsampled_and_averaged
 
         factor = self.model.factor
         averaged = area_average(fine, factor)
@@ -170,7 +171,7 @@ class RefineSlicePlane:
         if grain.share != 0:
             added = added + grain.missing(averaged + upsampled_and_averaged(added, factor), measured)
         if added.any():
-            fine = upsampled(added, factor).add_(fine)
+            fine = cubic_upsampled(added, factor).add_(fine)
             averaged = averaged + upsampled_and_averaged(added, factor)
         return fine, held.missed(averaged, measured)
 

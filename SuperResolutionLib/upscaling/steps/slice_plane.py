@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -101,11 +102,15 @@ class RefineSlicePlane:
             apart = distance_in_pixels(volume.spacing, self.slice_axis)
             return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
 
-        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+        @functools.cache
+        def patches() -> torch.Tensor:
             # Of the whole scan, so that a part of it runs with the same scales.
             everything = shown_of(volume)
             places = sample_places(everything.slices)
-            return call(torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places]))[:, :1]
+            return torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places])
+
+        def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+            return call(patches())[:, :1]
 
         inference = SliceInference(
             network,

@@ -78,6 +78,7 @@ class RefineSlicePlane:
     def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         import torch
 
+        from ...models.devices import slices_at_once
         from ...models.precision import Choice, fastest_precision
         from ...models.precision.onednn import largest_weight
         from ...models.precision.samples import sample_places
@@ -128,7 +129,7 @@ class RefineSlicePlane:
         squared_deviation = 0.0
         first, last = (corner[self.slice_axis] for corner in self.computed)
         shown = shown_of(self._whole_stack(volume))
-        batch = 1 if run.device.name == "cpu" else 8
+        batch = slices_at_once(run.device, shown.slices[0].size)
         run.progress(0, last - first, "Upscaling")
         for start in range(first, last, batch):
             run.stop_if_cancelled()

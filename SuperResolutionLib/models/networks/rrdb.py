@@ -33,7 +33,8 @@ class DenseBlock(nn.Module):
         for convolution in self.convolutions[:-1]:
             output = F.leaky_relu(convolution(features), 0.2, inplace=True)
             features = torch.cat([*inputs, output], dim=1)
-            inputs.append(features if self.dense == "nested" else output)
+            # The newest concatenation holds all of a plain one's.
+            inputs = [*inputs, features] if self.dense == "nested" else [features]
         return torch.add(x, self.convolutions[-1](features), alpha=0.2)
 
 

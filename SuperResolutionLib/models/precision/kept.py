@@ -42,6 +42,11 @@ def in_eight_bits(network: nn.Module, show: Show) -> EightBits:
     return made
 
 
+def forget() -> None:
+    """Let go of all networks that are kept."""
+    _kept.clear()
+
+
 def _made(network: nn.Module, show: Show) -> EightBits:
     # PyTorch's own types leave memory_format out.
     exact = copy.deepcopy(network).to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -67,8 +67,8 @@ class RefineSlicePlane:
 
     def _shows_8_bits(self, modality: str | None, largest: int) -> bool:
         """Return whether 8 bits lose more than 0.08 dB on some scan; Documentation/speed.md has what was measured."""
-        compact_at_x2 = self.model.quality == "fast" and self.model.factor == 2
-        return compact_at_x2 and (modality == "CT" or largest < EIGHT_BITS)
+        seven_bits_at_x2 = self.model.factor == 2 and largest < EIGHT_BITS
+        return self.model.quality == "fast" and (modality == "CT" or seven_bits_at_x2)
 
     @property
     def sentence(self) -> str:
@@ -92,7 +92,7 @@ class RefineSlicePlane:
         network = run.load(self.model, self.detail)
         choice = fastest_precision(network, device)
         if choice.precision == "int8" and self._shows_8_bits(run.survey.modality, largest_weight()):
-            because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
+            because = "8 bits lose too much in the fast networks on CT, and in that for x2 where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
         if self.error:

@@ -10,8 +10,8 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..geometry.volume import AXES, LPS_TO_RAS, Volume
+from . import slice_by_slice
 from .dicom.tags import ACQUIRED_FROM, ACQUIRED_SHARES, MODALITY, SLICE_AXIS, SLICE_THICKNESS
-from .formats.nifti import read_nifti
 from .itk_words import itk_is_quiet
 from .whole_outputs import OUTPUT_SUFFIXES, WholeOutputs, check_output_folder
 
@@ -37,24 +37,24 @@ def store_volume(volume: Volume, path: Path, compressed: bool = True) -> None:
         OSError, RuntimeError: it cannot be written, or what is on the disk is not what was written, as on a full disk,
             which ITK does not notice in NIfTI files.
     """
+    if slice_by_slice.can_write(volume, path):
+        slice_by_slice.write(volume, path, compressed, lambda few: _write_by_itk(few, path, False))
+        return
+    _write_by_itk(volume, path, compressed)
     with itk_is_quiet():
-        sitk.WriteImage(image_from_volume(volume), str(path), useCompression=compressed, compressionLevel=1)
-    if path.name.endswith(NIFTI_SUFFIXES):
-        try:
-            read = read_nifti(path)
-        except InputError:
-            read = None
-        voxels = None if read is None else read.voxels
-    else:
-        with itk_is_quiet():
-            image = sitk.ReadImage(str(path))
-        voxels = sitk.GetArrayViewFromImage(image)  # no copy: the image stays until the comparison is done
-    if voxels is None or voxels.shape != volume.voxels.shape or not all(map(_equal, voxels, volume.voxels)):
+        image = sitk.ReadImage(str(path))
+    voxels = sitk.GetArrayViewFromImage(image)  # no copy: the image stays until the comparison is done
+    if voxels.shape != volume.voxels.shape or not all(map(_equal, voxels, volume.voxels)):
         raise OSError("the file was not whole when it was read back; is the disk full?")
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+
+
+def _write_by_itk(volume: Volume, path: Path, compressed: bool) -> None:
+    with itk_is_quiet():
+        sitk.WriteImage(image_from_volume(volume), str(path), useCompression=compressed, compressionLevel=1)
 
 
 def image_from_volume(volume: Volume) -> sitk.Image:

@@ -54,10 +54,20 @@ class IntensityScale:
 
 
 def as_scalar_type(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return ``values`` as ``dtype``: rounded and clamped to its limits where it is an integer type."""
+    """Return ``values`` (any shape) as ``dtype``: rounded and clamped to its limits where it is an integer type."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "iu":
         return values.astype(dtype)
+    if values.ndim < 3:
+        return _as_integers(values, dtype)
+    # Slice by slice: rounded and clamped, the whole would lie in memory twice more.
+    result = np.empty(values.shape, dtype)
+    for slice_, target in zip(values, result):
+        target[:] = _as_integers(slice_, dtype)
+    return result
+
+
+def _as_integers(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     limits = np.iinfo(dtype)
     values = np.rint(values)
     highest = values.dtype.type(limits.max)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ..acquisition.operators import area_average
 from ..acquisition.slice_profile import profile_weights
+from ..models.networks.cubic import cubic_upsampled
 
 REPEATS = 3
 PROFILE = "truncated sinc"
@@ -56,18 +57,15 @@ class HeldBand:
     def project(self, result: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return ``result`` ``(N, 1, factor * H, factor * W)`` with the band of ``measured`` ``(N, 1, H, W)``."""
         correction = self.correction(area_average(result, factor), measured, factor)
-        return result + upsampled(correction, factor) if correction.any() else result
+        return result + cubic_upsampled(correction, factor) if correction.any() else result
 
     def correction(self, averaged: torch.Tensor, measured: torch.Tensor, factor: int) -> torch.Tensor:
         """Return what, upsampled, gives a result whose box average is ``averaged`` the band of ``measured``."""
         deviation = self.missed(averaged, measured)
-        correction = torch.zeros_like(measured)
-        for _ in range(REPEATS):
+        correction = F.softshrink(deviation, self.tolerance)  # what lies beyond the noise
+        for _ in range(REPEATS - 1):
             left = deviation - self._low_pass(upsampled_and_averaged(correction, factor))
-            beyond_noise = torch.sign(left) * (left.abs() - self.tolerance).clamp(min=0)
-            if not beyond_noise.any():
-                break
-            correction = correction + beyond_noise
+            correction += F.softshrink(left, self.tolerance)
         return correction
 
     def report(self, residual: float) -> dict:
@@ -187,14 +185,15 @@ def _taps_on(device: torch.device, dtype: torch.dtype, sigma: float, reach: int)
         return torch.from_numpy(_low_pass_taps(sigma, reach)).to(device, dtype)
 
 
-def upsampled(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Return ``image`` ``(N, 1, H, W)`` on the grid ``factor`` times as fine, by cubic convolution (Keys 1981)."""
-    return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
-
-
 def upsampled_and_averaged(image: torch.Tensor, factor: int) -> torch.Tensor:
-    """Return ``area_average(upsampled(image))`` by one small kernel, as both are linear and shift-invariant."""
-    impulse = torch.zeros(1, 1, 5, 5, device=image.device)
-    impulse[..., 2, 2] = 1
-    kernel = area_average(upsampled(impulse, factor), factor)
+    """Return ``area_average(cubic_upsampled(image))`` by one small kernel: both are linear and shift-invariant."""
+    kernel = _kernel_on(image.device, image.dtype, factor)
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel)
+
+
+@functools.lru_cache
+def _kernel_on(device: torch.device, dtype: torch.dtype, factor: int) -> torch.Tensor:
+    with torch.inference_mode(False), torch.no_grad():  # As of _taps_on.
+        impulse = torch.zeros(1, 1, 5, 5, dtype=dtype)
+        impulse[..., 2, 2] = 1
+        return area_average(cubic_upsampled(impulse, factor), factor).to(device)

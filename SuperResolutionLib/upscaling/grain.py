@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from ..acquisition.operators import area_average
-from .consistency import low_pass, upsampled
+from ..models.networks.cubic import cubic_upsampled
+from .consistency import low_pass
 
 IN_FLAT_TISSUE = 0.5
 """The share that comes back in flat tissue where nobody says how much."""
@@ -44,7 +45,7 @@ class Grain:
         """Return ``fine`` ``(N, 1, factor * H, factor * W)`` with the grain of ``measured`` ``(N, 1, H, W)``."""
         if self.share == 0:
             return fine
-        return fine + upsampled(self.missing(area_average(fine, factor), measured), factor)
+        return fine + cubic_upsampled(self.missing(area_average(fine, factor), measured), factor)
 
     def missing(self, averaged: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
         """Return the grain that a result whose box average is ``averaged`` gets, before it is upsampled."""

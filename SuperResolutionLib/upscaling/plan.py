@@ -70,8 +70,14 @@ class Plan:
 
     @property
     def memory_bytes(self) -> float:
-        """What the program needs at its highest: itself, the scan, and the result twice, once in its writer."""
-        return PROGRAM_BYTES + self.survey.volume.voxels.nbytes + 2 * self.result_bytes
+        """What the program needs at its highest: itself, the scan, the result, and what that is made of.
+
+        New slices are float32 before they have the result's type, and what no network saw is put back into a copy.
+        """
+        needed = PROGRAM_BYTES + self.survey.volume.voxels.nbytes + self.result_bytes
+        if self.new_slices is not None:
+            needed += 2 * 4 * math.prod(self.grid.dimensions)
+        return needed + (0 if self.survey.absent is None else self.result_bytes)
 
     @property
     def megavoxels(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -182,16 +183,20 @@ def shown(
         spacings, thickness, noise: as of ``ReformatInference``.
     """
 
-    def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
-        answers = []
+    @functools.cache
+    def calls() -> list[tuple]:
+        chosen_inputs = []
         for dimension, spacing, other in ((1, spacings[1], spacings[0]), (2, spacings[0], spacings[1])):
             coarse = np.moveaxis(slices, dimension, 0)
             varied = coarse.std(axis=(1, 2), dtype=np.float64).argsort(kind="stable")[::-1][: SHOWN - 1]
             chosen = np.unique([int(coarse.max(axis=(1, 2)).argmax()), *varied])
             told = _Told.of(len(coarse), spacing, other, thickness, noise)
             batch = torch.from_numpy(normalise(_with_neighbours(coarse, chosen, network)))
-            answers.append(call(batch, told.spacing, told.thickness, None, told.noise, told.apart)[:, 0].flatten())
-        return torch.cat(answers)
+            chosen_inputs.append((batch, told.spacing, told.thickness, None, told.noise, told.apart))
+        return chosen_inputs
+
+    def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
+        return torch.cat([call(*inputs)[:, 0].flatten() for inputs in calls()])
 
     return show
 

@@ -29,7 +29,7 @@ from SuperResolutionLib.geometry.volume import Volume
 from SuperResolutionLib.models.bundles import choose_model
 from SuperResolutionLib.models.devices import choose_device
 from SuperResolutionLib.models.networks import RRDBNet
-from SuperResolutionLib.models.precision import fastest_precision
+from SuperResolutionLib.models.precision import fastest_precision, kept
 from SuperResolutionLib.upscaling.inference import SliceInference
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 from Testing.benchmark.builds import JOBS, compare
@@ -105,7 +105,7 @@ def against_the_plain_loop(options: argparse.Namespace) -> None:
     works = {
         "plain loop, ESRGAN RRDB 64 x 23, float32": (lambda: plain(planes[:1].to(torch_device)).cpu(), 1),
         f"ours fast, volume to volume, {choice.precision}": (
-            lambda: upscale(volume, request),
+            lambda: (kept.forget(), upscale(volume, request)),
             options.slices,
         ),
         "ours standard RRDB 64 x 2, network only": (

@@ -27,8 +27,12 @@ import contextlib, io, json, resource, sys, time
 from SuperResolutionLib.__main__ import main
 for line in sys.stdin:
     wall, processor = time.perf_counter(), time.process_time()
+    arguments = json.loads(line)
+    kept = sys.modules.get("SuperResolutionLib.models.precision.kept")
+    if kept is not None and arguments[0] == "upscale":
+        kept.forget()  # It usually has a process of its own; previews share one.
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
-        code = main(json.loads(line))
+        code = main(arguments)
     seconds = time.perf_counter() - wall, time.process_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"code": code, "said": said.getvalue(), "seconds": seconds, "peak": peak}), flush=True)

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import compact_halo
+from .cubic import added_to_cubic
 from .neighbours import alone, slice_channels
 from .network import Network
 
@@ -59,5 +60,4 @@ class CompactNet(Network):
         return self.body(first).add_(first)
 
     def refined(self, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        residual = F.pixel_shuffle(self.tail(features), self.factor)
-        return residual + F.interpolate(x[:, :1], scale_factor=self.factor, mode="bicubic", align_corners=False)
+        return added_to_cubic(self.tail(features), x[:, :1], self.factor)

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..error_calibration import UNIT
+from .cubic import shuffled
 from .network import Network
 from .through_plane import ThroughPlaneNet, row_places, rows_of
 
@@ -41,7 +42,7 @@ class SliceErrorHead(nn.Module):
         self.last = nn.Conv2d(WIDTH, factor * factor, 1)
 
     def forward(self, features: torch.Tensor, *inputs: Any, **named: Any) -> torch.Tensor:
-        return _errors(F.pixel_shuffle(self.last(F.leaky_relu(self.hidden(features), 0.2)), self.factor))
+        return _errors(shuffled(self.last(F.leaky_relu(self.hidden(features), 0.2)), self.factor))
 
 
 class RowErrorHead(nn.Module):

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..receptive_field import rrdb_halo
+from .cubic import added_to_cubic, cubic_upsampled
 from .neighbours import alone, slice_channels
 from .network import Network
 
@@ -32,7 +33,8 @@ class DenseBlock(nn.Module):
         for convolution in self.convolutions[:-1]:
             output = F.leaky_relu(convolution(features), 0.2, inplace=True)
             features = torch.cat([*inputs, output], dim=1)
-            inputs.append(features if self.dense == "nested" else output)
+            # The newest concatenation holds all of a plain one's.
+            inputs = [*inputs, features] if self.dense == "nested" else [features]
         return torch.add(x, self.convolutions[-1](features), alpha=0.2)
 
 
@@ -111,11 +113,13 @@ class RRDBNet(Network):
         return rrdb_halo(self.blocks, self.upsampling)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        first = F.leaky_relu(self.head(x if x.shape[1] > 1 else alone(x, self.neighbours)), 0.2)
-        return first + 0.2 * self.fusion(self.body(first))
+        first = F.leaky_relu(self.head(x if x.shape[1] > 1 else alone(x, self.neighbours)), 0.2, inplace=True)
+        return torch.add(first, self.fusion(self.body(first)), alpha=0.2)
 
     def refined(self, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        if self.output == "residual" and self.upsampling == "subpixel":
+            return added_to_cubic(self.tail[0](features), x[:, :1], self.factor)
         image = self.tail(features)
         if self.output == "tanh":
             return (torch.tanh(image) + 1) / 2
-        return image + F.interpolate(x[:, :1], scale_factor=self.factor, mode="bicubic", align_corners=False)
+        return image + cubic_upsampled(x[:, :1], self.factor)

@@ -33,7 +33,7 @@ class ConditionedBlock(nn.Module):
         scale, shift = self.modulation(condition)[..., None, None].chunk(2, dim=-3)
         if not self.by_channel:
             scale, shift = scale[..., :1, :, :], shift[..., :1, :, :]
-        features = self.first(x) * (1 + scale) + shift
+        features = torch.addcmul(shift, self.first(x), 1 + scale)
         return self.second(F.leaky_relu(features, 0.2, inplace=True)).add_(x)
 
 

@@ -13,8 +13,9 @@ from ..networks.rrdb import DenseBlock
 from .onednn import PackedConvolution, largest_weight
 from .steps import in_steps, shared_zero
 
-NARROW = 32
-"""A convolution from or to fewer channels stays float32: the first and the last one, whose errors the image shows."""
+FEWEST_WEIGHTS = 9 * 32 * 32
+"""A convolution of fewer stays float32: the first one, whose errors all that follows shows, and others that take no
+time."""
 
 Ranges = dict[nn.Module, tuple[torch.Tensor, torch.Tensor]]
 """The lowest and the highest value of each channel that a convolution has seen, both ``(in,)``."""
@@ -26,7 +27,7 @@ def wide_convolutions(network: nn.Module) -> list[nn.Conv2d]:
         module
         for module in network.modules()
         if type(module) is nn.Conv2d
-        and min(module.in_channels, module.out_channels) >= NARROW
+        and module.weight.numel() >= FEWEST_WEIGHTS
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)
     ]
@@ -118,7 +119,7 @@ class _DenseBlock(nn.Module):
         for convolution, step in zip(self._packed, self._steps[1:]):
             output = in_steps(F.leaky_relu(convolution(features), 0.2, inplace=True), step, self._zero)
             features = torch.cat([*inputs, output], dim=1)
-            inputs.append(features if self._nested else output)
+            inputs = [*inputs, features] if self._nested else [features]
         return self._packed[-1](features).add_(x)
 
 

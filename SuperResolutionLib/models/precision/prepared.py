@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from .int8 import in_int8
+from .kept import Show, in_eight_bits
 
 LARGEST_DIFFERENCE = 0.01
 """RMS by which 8-bit answers may differ from those in float32, as a share of the intensity range."""
 
 LARGEST_KEPT = 2**25 - 2**16
 """Bytes of the largest block of memory that glibc can be made to keep."""
-
-Show = Callable[[Callable[..., torch.Tensor]], torch.Tensor]
-"""Calls the network that it is given with some of what it will see, and returns the answer, normalised."""
 
 
 class PreparedNetwork:
@@ -45,10 +41,14 @@ class PreparedNetwork:
         if device.type == "cpu":
             _keep_freed_memory()
         self.device, self.precision, self.reason = device, precision, ""
+        if precision == "int8":
+            eight_bits = self._in_eight_bits(network, show)
+            if eight_bits is not None:
+                self._network = eight_bits
+                return
+            self.precision = otherwise
         # PyTorch's own types leave memory_format out.
         self._network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if precision == "int8":
-            self._take_int8(show, otherwise)
 
     def __call__(self, *inputs: Any) -> torch.Tensor:
         if self.precision in ("float32", "int8"):
@@ -56,18 +56,15 @@ class PreparedNetwork:
         with torch.autocast(self.device.type, getattr(torch, self.precision)):
             return self._network(*inputs).float()
 
-    def _take_int8(self, show: Show | None, otherwise: str) -> None:
+    def _in_eight_bits(self, network: nn.Module, show: Show | None) -> nn.Module | None:
+        """Return the network in 8 bits; None where these would change its answers too much, which is the reason."""
         if show is None:
             raise ValueError("int8 needs something to take the scales from")
-        exact = []
-        with torch.inference_mode():
-            changed = in_int8(self._network, lambda network: exact.append(show(network)))
-            difference = float((show(changed) - exact[0]).square().mean().sqrt())
-        if difference <= LARGEST_DIFFERENCE:
-            self._network = changed
-            return
-        self.precision = otherwise
-        self.reason = f"8 bits would change the answers by {100 * difference:.1f} % of the intensity range"
+        made = in_eight_bits(network, show)
+        if made.difference <= LARGEST_DIFFERENCE:
+            return made.network
+        self.reason = f"8 bits would change the answers by {100 * made.difference:.1f} % of the intensity range"
+        return None
 
 
 def _keep_freed_memory() -> None:

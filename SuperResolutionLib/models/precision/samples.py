@@ -29,9 +29,9 @@ def sample_places(slices: np.ndarray) -> list[tuple[int, slice, slice]]:
         for top in tops.tolist()
         for left in lefts.tolist()
     ]
-    patches = [slices[place] for place in places]
-    highest, lowest = (np.array([extreme(patch) for patch in patches], float) for extreme in (np.max, np.min))
-    varied = np.array([patch.std(dtype=np.float64) for patch in patches]).argsort(kind="stable")[::-1]
+    patches = np.stack([slices[place] for place in places]).reshape(len(places), -1)
+    highest, lowest = patches.max(axis=1), patches.min(axis=1)
+    varied = patches.std(axis=1, dtype=np.float64).argsort(kind="stable")[::-1]
     first = [int(highest.argmax()), int(lowest.argmin())]
     others = [int(number) for number in varied if number not in first]
     return [places[number] for number in dict.fromkeys([*first, *others][:PATCHES])]

@@ -118,8 +118,10 @@ class MakeNewSlices:
             if self.hold:
                 held.project(fine, slices)
             residual = held.residual(fine, slices)
-            fine = fine * np.float32(scale.span) + np.float32(scale.low)
-            errors = None if errors is None else errors * np.float32(scale.span)
+            fine *= np.float32(scale.span)
+            fine += np.float32(scale.low)
+            if errors is not None:
+                errors *= np.float32(scale.span)
             if gains is not None and not self.level:
                 gains.put_back(fine, rows.places)
                 if errors is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,8 +67,8 @@ class RefineSlicePlane:
 
     def _shows_8_bits(self, modality: str | None, largest: int) -> bool:
         """Return whether 8 bits lose more than 0.08 dB on some scan; Documentation/speed.md has what was measured."""
-        compact_at_x2 = self.model.quality == "fast" and self.model.factor == 2
-        return compact_at_x2 and (modality == "CT" or largest < EIGHT_BITS)
+        seven_bits_at_x2 = self.model.factor == 2 and largest < EIGHT_BITS
+        return self.model.quality == "fast" and (modality == "CT" or seven_bits_at_x2)
 
     @property
     def sentence(self) -> str:
@@ -77,6 +78,7 @@ class RefineSlicePlane:
     def run(self, volume: Volume, run: Run, error: Volume | None = None) -> StepResult:
         import torch
 
+        from ...models.devices import slices_at_once
         from ...models.precision import Choice, fastest_precision
         from ...models.precision.onednn import largest_weight
         from ...models.precision.samples import sample_places
@@ -90,7 +92,7 @@ class RefineSlicePlane:
         network = run.load(self.model, self.detail)
         choice = fastest_precision(network, device)
         if choice.precision == "int8" and self._shows_8_bits(run.survey.modality, largest_weight()):
-            because = "8 bits lose too much in the fast network for x2 on CT, and where weights have 7 bits"
+            because = "8 bits lose too much in the fast networks on CT, and in that for x2 where weights have 7 bits"
             choice = Choice(choice.otherwise, choice.otherwise, because)
 
         def shown_of(part: Volume) -> ShownSlices:
@@ -98,16 +100,17 @@ class RefineSlicePlane:
             apart = distance_in_pixels(volume.spacing, self.slice_axis)
             return ShownSlices(stack, levels.scale, network.neighbours, levels.noise, apart)
 
-        def samples() -> torch.Tensor:
+        @functools.cache
+        def patches() -> torch.Tensor:
             # Of the whole scan, so that a part of it runs with the same scales.
             everything = shown_of(volume)
             places = sample_places(everything.slices)
             return torch.cat([everything(k, k + 1)[..., rows, columns] for k, rows, columns in places])
 
         def show(call: Callable[..., torch.Tensor]) -> torch.Tensor:
-            return call(samples())[:, :1]
+            return call(patches())[:, :1]
 
-        wary = self.model.with_error(network, self.detail, levels.noise, samples) if self.error else None
+        wary = self.model.with_error(network, self.detail, levels.noise, patches) if self.error else None
 
         inference = SliceInference(
             wary or network,
@@ -125,7 +128,7 @@ class RefineSlicePlane:
         squared_deviation = 0.0
         first, last = (corner[self.slice_axis] for corner in self.computed)
         shown = shown_of(self._whole_stack(volume))
-        batch = 1 if run.device.name == "cpu" else 8
+        batch = slices_at_once(run.device, shown.slices[0].size)
         run.progress(0, last - first, "Upscaling")
         for start in range(first, last, batch):
             run.stop_if_cancelled()
@@ -166,7 +169,8 @@ class RefineSlicePlane:
         All of it is linear, so that the fine slices are averaged and added to once.
         """
         from ...acquisition.operators import area_average
-        from ..consistency import upsampled, upsampled_and_averaged
+        from ...models.networks.cubic import cubic_upsampled
+        from ..consistency import upsampled_and_averaged
 
         factor = self.model.factor
         averaged = area_average(fine, factor)
@@ -174,7 +178,7 @@ class RefineSlicePlane:
         if grain.share != 0:
             added = added + grain.missing(averaged + upsampled_and_averaged(added, factor), measured)
         if added.any():
-            fine = upsampled(added, factor).add_(fine)
+            fine = cubic_upsampled(added, factor).add_(fine)
             averaged = averaged + upsampled_and_averaged(added, factor)
         return fine, held.missed(averaged, measured)
 

@@ -72,11 +72,22 @@ def test_of_several_outputs_none_appears_where_the_last_one_cannot_be_written(tm
 
 
 def test_a_file_that_changed_on_its_way_to_the_disk_is_found(tmp_path, noisy, monkeypatch):
-    from SuperResolutionLib.files import writing
+    from SuperResolutionLib.files import slice_by_slice, writing
 
     write = writing.sitk.WriteImage
     monkeypatch.setattr(writing.sitk, "WriteImage", lambda image, *args, **options: write(image + 1, *args, **options))
-    for suffix in (".nrrd", ".nii.gz"):
+    with pytest.raises(InputError, match="not whole"):
+        write_volume(noisy, tmp_path / "v.mha")
+
+    def opened(path, mode, header, compressed, really_open=slice_by_slice._opened):
+        if mode == "rb":
+            content = bytearray(path.read_bytes())
+            content[-200] ^= 1
+            path.write_bytes(content)
+        return really_open(path, mode, header, compressed)
+
+    monkeypatch.setattr(slice_by_slice, "_opened", opened)
+    for suffix in (".nrrd", ".nii.gz", ".nii"):
         with pytest.raises(InputError, match="not whole"):
             write_volume(noisy, tmp_path / f"v{suffix}")
     assert list(tmp_path.iterdir()) == []

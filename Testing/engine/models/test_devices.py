@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from SuperResolutionLib.errors import InputError
-from SuperResolutionLib.models.devices import available_devices, choose_device
+from SuperResolutionLib.models.devices import available_devices, choose_device, slices_at_once
 
 
 @pytest.fixture
@@ -50,3 +50,14 @@ def test_a_device_that_is_not_there_is_an_input_error_that_names_those_there_are
     with pytest.raises(InputError, match="no device.*cpu") as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_gpu_computes_as_many_slices_together_as_its_free_memory_holds(machine):
+    machine(gpus=2)
+    small, large = (slices_at_once(choose_device(name), 256 * 256) for name in ("cuda:0", "cuda:1"))
+    assert small == 4 and large == 8  # of 1 and of 2 GiB half, 2000 bytes a pixel
+    assert slices_at_once(choose_device("cuda:0"), 4096 * 4096) == 1
+    assert slices_at_once(choose_device("cuda:1"), 16 * 16) == 32
+    assert slices_at_once(choose_device("cpu"), 16 * 16) == 1
+    machine(apple=True)
+    assert slices_at_once(choose_device("mps"), 256 * 256) == 8  # its free memory is not known

@@ -47,7 +47,7 @@ def text(*arguments, **request):
 def test_it_tells_dimensions_spacing_size_time_and_memory():
     lines = text(volume((256, 256, 176), (0.96, 0.96, 1.0)), factor=4).splitlines()
     assert lines[0] == "1024 × 1024 × 176 voxels at 0.24 × 0.24 × 1.0 mm, 369 MB"
-    assert lines[1] == "Takes about 3 min (a first guess) and 1.7 GB of memory"
+    assert lines[1] == "Takes about 3 min (a first guess) and 1.4 GB of memory"
 
 
 @pytest.mark.parametrize(

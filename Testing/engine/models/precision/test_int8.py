@@ -63,10 +63,11 @@ def test_nested_concatenations_are_right_too():
     assert difference.std() < 0.01 * exact.std()
 
 
-def test_the_first_and_the_last_convolution_and_narrow_networks_stay_as_they_are():
+def test_the_first_convolution_and_others_of_few_weights_stay_as_they_are():
     network = CompactNet(4, 64, 2)
-    assert network.head not in wide_convolutions(network) and network.tail not in wide_convolutions(network)
-    assert len(wide_convolutions(network)) == 4
+    assert network.head not in wide_convolutions(network) and network.tail in wide_convolutions(network)
+    assert len(wide_convolutions(network)) == 5
+    assert len(wide_convolutions(CompactNet(2, 64, 2))) == 4
     assert wide_convolutions(CompactNet(4, 16, 2)) == []
     assert len(wide_convolutions(ThroughPlaneNet(8, 64, 2))) == 5
 

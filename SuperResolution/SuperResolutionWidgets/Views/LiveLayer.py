@@ -4,6 +4,8 @@ import slicer
 import slicer.util
 import vtk
 
+from .HiddenVolume import HiddenVolume
+
 
 class LiveLayer:
     """Lays an upscaled part of a volume over it in one slice view; taken away, it leaves nothing.
@@ -15,7 +17,7 @@ class LiveLayer:
     NAME = "Super resolution (live)"
 
     def __init__(self):
-        self._node = None
+        self._hidden = HiddenVolume(self.NAME)
         self._inputNode = None
         self._observed: list = []
         self._following = False
@@ -24,7 +26,7 @@ class LiveLayer:
     @property
     def isDisplaced(self) -> bool:
         """Whether the user has chosen another foreground volume in its view."""
-        return self._covered is not None and self._covered[0].GetForegroundVolumeID() != self._node.GetID()
+        return self._covered is not None and self._covered[0].GetForegroundVolumeID() != self._hidden.node.GetID()
 
     def belowOf(self, composite):
         """Return the ID of the foreground volume that a view shows without this layer."""
@@ -34,13 +36,10 @@ class LiveLayer:
 
     def show(self, fine, inputNode, composite) -> None:
         """Lay ``fine``, a ``Volume``, over ``inputNode`` in the view of a composite node."""
-        if self._node is None or self._node.GetScene() is None or inputNode is not self._inputNode:
+        if not self._hidden.isInScene or inputNode is not self._inputNode:
             self.remove()
             self._make(inputNode)
-        with slicer.util.NodeModify(self._node):
-            slicer.util.updateVolumeFromArray(self._node, fine.voxels)
-            self._node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(fine.ijk_to_ras))
-            self._node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
+        self._hidden.hold(fine, inputNode)
         if self._covered is None or self._covered[0] is not composite:
             self.hide()
             self._cover(composite, inputNode)
@@ -50,7 +49,7 @@ class LiveLayer:
         if self._covered is None:
             return
         (composite, foregroundID, opacity, compositing), self._covered = self._covered, None
-        if composite.GetScene() is None or composite.GetForegroundVolumeID() != self._node.GetID():
+        if composite.GetScene() is None or composite.GetForegroundVolumeID() != self._hidden.node.GetID():
             return
         there = foregroundID and slicer.mrmlScene.GetNodeByID(foregroundID)
         with slicer.util.NodeModify(composite):
@@ -64,28 +63,17 @@ class LiveLayer:
         for observed, tag in self._observed:
             observed.RemoveObserver(tag)
         self._observed = []
-        if self._node is not None:
-            for node in (self._node, self._node.GetDisplayNode()):
-                if node is not None and node.GetScene() is not None:
-                    slicer.mrmlScene.RemoveNode(node)
-        self._node = self._inputNode = None
+        self._hidden.remove()
+        self._inputNode = None
 
     def _make(self, inputNode) -> None:
-        node = slicer.vtkMRMLScalarVolumeNode()
-        display = slicer.vtkMRMLScalarVolumeDisplayNode()
-        for hidden in (display, node):
-            hidden.SetHideFromEditors(True)
-            hidden.SetSaveWithScene(False)
-        node.SetName(self.NAME)
-        for added in (display, node):
-            slicer.mrmlScene.AddNode(added)
-        node.SetAndObserveDisplayNodeID(display.GetID())
-        self._node, self._inputNode = node, inputNode
+        self._hidden.make()
+        self._inputNode = inputNode
         inputDisplay = inputNode.GetDisplayNode()
         if inputDisplay is not None:
             self._follow()
             self._observe(inputDisplay, self._follow)
-            self._observe(display, self._lead)
+            self._observe(self._hidden.display, self._lead)
 
     def _observe(self, node, function) -> None:
         self._observed.append((node, node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: function())))
@@ -94,7 +82,7 @@ class LiveLayer:
         foregroundID, opacity = composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()
         self._covered = (composite, foregroundID, opacity, composite.GetCompositing())
         with slicer.util.NodeModify(composite):
-            composite.SetForegroundVolumeID(self._node.GetID())
+            composite.SetForegroundVolumeID(self._hidden.node.GetID())
             # A volume that is blended over another one stays so.
             if foregroundID != inputNode.GetID():
                 composite.SetForegroundOpacity(1.0)
@@ -105,7 +93,7 @@ class LiveLayer:
         if self._following:
             return
         self._following = True
-        inputDisplay, display = self._inputNode.GetDisplayNode(), self._node.GetDisplayNode()
+        inputDisplay, display = self._inputNode.GetDisplayNode(), self._hidden.display
         if inputDisplay is not None:
             display.CopyContent(inputDisplay)
             display.SetAutoWindowLevel(False)
@@ -117,7 +105,7 @@ class LiveLayer:
         if self._following:
             return
         self._following = True
-        inputDisplay, display = self._inputNode.GetDisplayNode(), self._node.GetDisplayNode()
+        inputDisplay, display = self._inputNode.GetDisplayNode(), self._hidden.display
         chosen = display.GetWindow(), display.GetLevel()
         if inputDisplay is not None and chosen != (inputDisplay.GetWindow(), inputDisplay.GetLevel()):
             inputDisplay.SetAutoWindowLevel(False)

@@ -9,6 +9,7 @@ from SuperResolutionLib.geometry.volume import Volume
 from ..Scene.Companion import Companion
 from ..Scene.companionDisplay import colourAs
 from .ComparisonView import ComparisonView
+from .HiddenVolume import HiddenVolume
 from .LiveView import LiveView
 
 
@@ -25,11 +26,11 @@ class SlicePreview:
     def __init__(self, view: ComparisonView, live: LiveView):
         self._view = view
         self._live = live
-        self._nodeIDs: list[str] = []
+        self._shown: list[HiddenVolume] = []
 
     @property
     def isShown(self) -> bool:
-        return bool(self._nodeIDs)
+        return bool(self._shown)
 
     def show(self, fine, added, inputNode, axis: int, sliceNode=None, error=None) -> None:
         """Show the slice.
@@ -54,32 +55,19 @@ class SlicePreview:
     def close(self) -> None:
         """Remove the slice from the scene and bring the views back to what they were, with nothing live in them."""
         self._live.end()
-        if not self._nodeIDs:
+        if not self._shown:
             return
         self._view.restore()
-        nodeIDs, self._nodeIDs = self._nodeIDs, []
-        for nodeID in nodeIDs:
-            node = slicer.mrmlScene.GetNodeByID(nodeID)
-            if node is not None:
-                slicer.mrmlScene.RemoveNode(node)
+        shown, self._shown = self._shown, []
+        for hidden in shown:
+            hidden.remove()
 
     def _node(self, volume, name: str, inputNode):
-        node = slicer.vtkMRMLScalarVolumeNode()
-        display = slicer.vtkMRMLScalarVolumeDisplayNode()
-        for hidden in (display, node):
-            hidden.SetHideFromEditors(True)
-            hidden.SetSaveWithScene(False)
-        node.SetName(name)
-        slicer.util.updateVolumeFromArray(node, volume.voxels)
-        node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.ijk_to_ras))
-        inputDisplay = inputNode.GetDisplayNode()
+        hidden, inputDisplay = HiddenVolume(name), inputNode.GetDisplayNode()
+        hidden.make(displayedAs=inputDisplay)
+        self._shown.append(hidden)
+        hidden.hold(volume, inputNode)
         if inputDisplay is not None:
-            display.CopyContent(inputDisplay)
-            display.SetAutoWindowLevel(False)
-            display.SetWindowLevel(inputDisplay.GetWindow(), inputDisplay.GetLevel())
-        for added in (display, node):
-            slicer.mrmlScene.AddNode(added)
-            self._nodeIDs.append(added.GetID())
-        node.SetAndObserveDisplayNodeID(display.GetID())
-        node.SetAndObserveTransformNodeID(inputNode.GetTransformNodeID())
-        return node
+            hidden.display.SetAutoWindowLevel(False)
+            hidden.display.SetWindowLevel(inputDisplay.GetWindow(), inputDisplay.GetLevel())
+        return hidden.node

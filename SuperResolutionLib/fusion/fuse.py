@@ -134,6 +134,8 @@ def fuse(
             on_step(done, STAGES, "Putting the scans together")
 
         fused = solve(prior.mean, prior.doubt, evidence, fused, missed, iterations, on_iteration)
+    fused = prior.held_back(fused)
+    missed = [each.misses(fused) for each in evidence]
     fits = [
         fit_of(each, rest, 2 - found.slice_axis, box[0][found.slice_axis])
         for each, rest, found, box in zip(evidence, missed, surveys, boxes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,15 @@ NEAR = 5
 SHARE_OF_SPREAD, LEAST_DOUBT, ALONE = 0.5, 0.01, 0.05
 """Doubt: this share of the answers' SD; no less than this share of the range; and where one stack is alone."""
 
+SHELLS = np.array([0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0])
+"""Cycles a millimetre, between which the agreement of the stacks is measured."""
+AGREEING = 128
+"""Voxels of the middle along each axis in which it is: enough, and it takes little memory."""
+PASSED = 0.5
+"""Of the square of what a profile passes: above it, a stack counts as having measured a frequency."""
+LEAST_AGREED = 0.02
+"""So that no frequency is divided by nothing."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,11 +58,18 @@ class Prior:
     """Attributes, each ``(k, j, i)`` float32 on the fine grid:
 
     mean: what is expected. doubt: SD of its error. cover: by how many stacks each voxel is covered.
+    kept: as of ``rfftn``, the share of each frequency that is kept, since the stacks agree no further.
     """
 
     mean: torch.Tensor
     doubt: torch.Tensor
     cover: torch.Tensor
+    kept: torch.Tensor
+
+    def held_back(self, fine: torch.Tensor) -> torch.Tensor:
+        """Return ``fine``, which leaves what is expected only as far as the stacks agree."""
+        spectrum = torch.fft.rfftn(fine - self.mean).mul_(self.kept)
+        return torch.fft.irfftn(spectrum, s=fine.shape).add_(self.mean)
 
 
 def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable[[], None] = lambda: None) -> Prior:
@@ -60,6 +77,7 @@ def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable
 
     Their mean is weighted, frequency by frequency, by the square of what the profile of each one's slices passes:
     a stack measured all along its slices and little across them. Where a stack does not reach, the others stand in.
+    Detail is held back as far as the stacks do not agree in it (``_agreement``): a Wiener filter.
 
     Args:
         span: the robust range of the reference. on_answer: called after each; may raise to stop.
@@ -81,6 +99,7 @@ def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable
     together = (cover - 1).clamp(0, 1)
     doubt = span * (LEAST_DOUBT + (1 - together) * ALONE) + SHARE_OF_SPREAD * together * spread
     del total, squares, spread, together
+    agreed = _agreement(answers, fine, covers, grid)
     combined, weights = None, None
     for answer in answers:
         image, own = fine.pop(0), covers.pop(0)
@@ -92,9 +111,13 @@ def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable
         weights = weight if weights is None else weights.add_(weight)
         on_answer()
     assert combined is not None and weights is not None
-    expected = torch.fft.irfftn(combined.div_(weights), s=mean.shape)
+    combined.div_(weights)
+    # Of one stack's detail that share is the patient's that another stack shows as well, in the mean over both.
+    kept = _kept(weights.clamp_(min=1), agreed, grid)
+    combined.mul_(kept)
+    expected = torch.fft.irfftn(combined, s=mean.shape)
     _meet_at_the_ends(expected)
-    return Prior(expected, doubt, cover)
+    return Prior(expected, doubt, cover, kept)
 
 
 def _on_grid(volume: Volume, grid: Grid, interpolator: int, goes_on: bool) -> np.ndarray:
@@ -131,6 +154,51 @@ def _meet_at_the_ends(image: torch.Tensor) -> None:
 def _near(image: torch.Tensor) -> torch.Tensor:
     pooled = F.avg_pool3d(image[None, None], NEAR, 1, NEAR // 2, count_include_pad=False)
     return pooled[0, 0]
+
+
+def _agreement(answers: list[Answer], fine: list[torch.Tensor], covers: list[torch.Tensor], grid: Grid) -> np.ndarray:
+    """Return the correlation of the stacks at the frequencies of ``SHELLS``, where two of them measured both.
+
+    Noise lowers it, and what moved or is distorted. It never rises with frequency.
+    """
+    middle = tuple(
+        slice(max(0, (size - AGREEING) // 2), max(0, (size - AGREEING) // 2) + AGREEING) for size in fine[0].shape
+    )
+    parts, shares = [image[middle] for image in fine], [own[middle] for own in covers]
+    shape = parts[0].shape
+    lines = [torch.hann_window(size + 2, periodic=False)[1:-1].sqrt() for size in shape]
+    tapered = lines[0][:, None, None] * lines[1][:, None] * lines[2]
+    shell = torch.bucketize(_radius(shape, grid), torch.from_numpy(SHELLS).float())
+    passed = [_weight(answer, grid, shape) > PASSED for answer in answers]
+    crossed, powers = torch.zeros(len(SHELLS) + 1), torch.zeros(len(SHELLS) + 1)
+    for one, other in itertools.combinations(range(len(answers)), 2):
+        window = tapered * shares[one] * shares[other]
+        first, second = (
+            torch.fft.rfftn((part - (part * window).sum() / window.sum().clamp(min=1e-6)) * window)
+            for part in (parts[one], parts[other])
+        )
+        both = passed[one] & passed[other]
+        for number in range(1, len(SHELLS)):
+            a, b = first[both & (shell == number)], second[both & (shell == number)]
+            crossed[number] += (a * b.conj()).real.sum()
+            powers[number] += (a.abs().square().sum() * b.abs().square().sum()).sqrt()
+    found = (crossed / powers.clamp(min=1e-6))[1:-1].numpy()
+    found[powers[1:-1].numpy() == 0] = 1  # nothing is known there but what lower frequencies say
+    return np.minimum.accumulate(np.clip(found, LEAST_AGREED, 1))
+
+
+def _kept(measured: torch.Tensor, agreed: np.ndarray, grid: Grid) -> torch.Tensor:
+    """Return the share of each frequency that is kept: ``measured`` stacks, as of ``rfftn``, agree as ``agreed``."""
+    shape = (measured.shape[0], measured.shape[1], 2 * (measured.shape[2] - 1))
+    radius = _radius(torch.Size(shape), grid).numpy()
+    noise = np.interp(radius, (SHELLS[1:] + SHELLS[:-1]) / 2, 1 / agreed - 1)
+    return measured / (measured + torch.from_numpy(noise.astype(np.float32)))
+
+
+def _radius(shape: torch.Size, grid: Grid) -> torch.Tensor:
+    """Return the frequency in cycles a millimetre, as of ``rfftn``."""
+    k, j, i = torch.fft.fftfreq(shape[0]), torch.fft.fftfreq(shape[1]), torch.fft.rfftfreq(shape[2])
+    return torch.sqrt(k[:, None, None] ** 2 + j[:, None] ** 2 + i**2) / float(grid.spacing[0])
 
 
 def _weight(answer: Answer, grid: Grid, shape: torch.Size) -> torch.Tensor:

@@ -26,6 +26,7 @@ from SuperResolutionLib.upscaling.consistency import PROFILE
 from SuperResolutionLib.upscaling.plan import plan
 from SuperResolutionLib.upscaling.report import model_names
 from SuperResolutionLib.upscaling.run import Run
+from SuperResolutionLib.upscaling.steps.new_slices import ERRORS_ALIKE, of_both
 from SuperResolutionLib.upscaling.upscale import UpscaleRequest, upscale
 
 TINY = {"width": 8, "blocks": 1}
@@ -219,8 +220,16 @@ def test_the_error_expected_of_the_slice_plane_is_in_that_of_the_new_slices(phan
     alone = todo.steps[1].run(plane.volume, run).error
     together = todo.steps[1].run(plane.volume, run, plane.error).error
     np.testing.assert_array_equal(together.voxels, whole.voxels)
-    added = np.sqrt(np.maximum(together.voxels**2 - alone.voxels**2, 0))
+    of_rows = ERRORS_ALIKE * alone.voxels
+    added = np.sqrt(np.maximum(of_rows**2 + together.voxels**2 - alone.voxels**2, 0)) - of_rows
     assert added.mean() == pytest.approx(plane.error.voxels.mean(), rel=0.1)
+
+
+def test_errors_of_slices_and_of_what_lies_between_add_up_to_more_than_independent_ones_and_less_than_their_sum():
+    rows, slices = np.float32([3, 3, 0]), np.float32([4, 0, 4])
+    both = of_both(rows, slices)
+    assert 5 < both[0] < 7 and both.dtype == np.float32
+    np.testing.assert_array_equal(both[1:], [3, 4])
 
 
 def test_an_ensemble_of_a_mirrored_stack_is_the_mirrored_ensemble(sharp, untrained):

@@ -249,8 +249,8 @@ class SuperResolutionLogic(ScriptedLoadableModuleLogic):
             progress: called as ``progress(done, total, message)``; each step counts anew.
             cancelled: polled; return True to stop.
             options: fields of ``SuperResolutionLib.fusion.request.FuseRequest``: ``spacing`` (mm), ``motion``
-                (``stacks`` or ``none``), ``extent`` (``union``, ``common`` or ``first``), ``sharpen``, ``force``,
-                ``device``, ``output_type``.
+                (``stacks`` or ``none``), ``extent`` (``union``, ``common`` or ``first``), ``sharpen``,
+                ``all_detail``, ``force``, ``device``, ``output_type``.
 
         Raises:
             SuperResolutionLib.errors.InputError: the nodes or a choice cannot be served; one sentence says why.

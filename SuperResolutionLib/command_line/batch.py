@@ -12,7 +12,7 @@ from .fuse import add_fusion, fuse_request
 from .options import Gone, add_acquisition, add_engine, add_grid, add_part_and_type, request
 from .progress import NoProgress
 
-FUSION_DEFAULTS = {"extent": "union", "motion": "stacks", "no_sharpening": False, "force": False}
+FUSION_DEFAULTS = {"extent": "union", "motion": "stacks", "no_sharpening": False, "all_detail": False, "force": False}
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:

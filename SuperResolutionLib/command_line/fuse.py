@@ -53,6 +53,9 @@ def add_fusion(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--no-sharpening", action="store_true", help="interpolate what no scan measured: quick, without a network"
     )
+    parser.add_argument(
+        "--all-detail", action="store_true", help="keep detail in which the scans do not agree, too: sharper, less sure"
+    )
     parser.add_argument("--force", action="store_true", help="fuse scans that do not look alike")
 
 
@@ -63,6 +66,7 @@ def fuse_request(options: argparse.Namespace) -> FuseRequest:
         motion=options.motion,
         extent=options.extent,
         sharpen=not options.no_sharpening,
+        all_detail=options.all_detail,
         force=options.force,
         device=options.device,
         output_type=options.output_type,

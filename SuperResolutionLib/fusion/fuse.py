@@ -116,7 +116,7 @@ def fuse(
     boxes = [box_within(volume, fine, max(volume.spacing)) for volume in placed]
     answers, networks, warnings = _answers(surveys, placed, boxes, request, on_step, cancelled)
     on_step(0, STAGES, "Putting the scans together")
-    prior = prior_of(answers, fine, span, stop_if_cancelled)
+    prior = prior_of(answers, fine, span, stop_if_cancelled, request.all_detail)
     del answers
     evidence = [
         _evidence(found, volume, box, fine, gain) for found, volume, box, gain in zip(surveys, placed, boxes, gains)
@@ -150,7 +150,7 @@ def fuse(
         "quality": "standard",
         **describe_volumes(surveys[0].volume, volume),
         "survey": describe_survey(surveys[0], takes_band=False),
-        "decisions": decisions(placements, gains, fits, grid, request),
+        "decisions": decisions(placements, gains, fits, prior.agreed, grid, request),
         "steps": [fusion_step(surveys, placements, gains, fits, networks, span)],
         "device": device.name,
         "device_label": device.label,

@@ -59,12 +59,14 @@ class Prior:
 
     mean: what is expected. doubt: SD of its error. cover: by how many stacks each voxel is covered.
     kept: as of ``rfftn``, the share of each frequency that is kept, since the stacks agree no further.
+    agreed: up to which frequency they correlate by a half and more, cycles a millimetre; None where they all do.
     """
 
     mean: torch.Tensor
     doubt: torch.Tensor
     cover: torch.Tensor
     kept: torch.Tensor
+    agreed: float | None
 
     def held_back(self, fine: torch.Tensor) -> torch.Tensor:
         """Return ``fine``, which leaves what is expected only as far as the stacks agree."""
@@ -72,12 +74,19 @@ class Prior:
         return torch.fft.irfftn(spectrum, s=fine.shape).add_(self.mean)
 
 
-def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable[[], None] = lambda: None) -> Prior:
+def prior_of(
+    answers: list[Answer],
+    grid: Grid,
+    span: float,
+    on_answer: Callable[[], None] = lambda: None,
+    all_detail: bool = False,
+) -> Prior:
     """Return what the answers say together on ``grid``, isotropic.
 
     Their mean is weighted, frequency by frequency, by the square of what the profile of each one's slices passes:
     a stack measured all along its slices and little across them. Where a stack does not reach, the others stand in.
-    Detail is held back as far as the stacks do not agree in it (``_agreement``): a Wiener filter.
+    Detail is held back as far as the stacks do not agree in it (``_agreement``): a Wiener filter; not where
+    ``all_detail`` is wanted.
 
     Args:
         span: the robust range of the reference. on_answer: called after each; may raise to stop.
@@ -99,7 +108,7 @@ def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable
     together = (cover - 1).clamp(0, 1)
     doubt = span * (LEAST_DOUBT + (1 - together) * ALONE) + SHARE_OF_SPREAD * together * spread
     del total, squares, spread, together
-    agreed = _agreement(answers, fine, covers, grid)
+    agreed = np.ones(len(SHELLS) - 1) if all_detail else _agreement(answers, fine, covers, grid)
     combined, weights = None, None
     for answer in answers:
         image, own = fine.pop(0), covers.pop(0)
@@ -117,7 +126,8 @@ def prior_of(answers: list[Answer], grid: Grid, span: float, on_answer: Callable
     combined.mul_(kept)
     expected = torch.fft.irfftn(combined, s=mean.shape)
     _meet_at_the_ends(expected)
-    return Prior(expected, doubt, cover, kept)
+    doubted = np.flatnonzero(agreed < 0.5)
+    return Prior(expected, doubt, cover, kept, float(SHELLS[doubted[0]]) if len(doubted) else None)
 
 
 def _on_grid(volume: Volume, grid: Grid, interpolator: int, goes_on: bool) -> np.ndarray:

@@ -14,9 +14,18 @@ from .trust import Fit
 
 
 def decisions(
-    placements: Sequence[Placement], gains: Sequence[Gain], fits: Sequence[Fit], grid: Grid, request: FuseRequest
+    placements: Sequence[Placement],
+    gains: Sequence[Gain],
+    fits: Sequence[Fit],
+    agreed: float | None,
+    grid: Grid,
+    request: FuseRequest,
 ) -> list[str]:
-    """Return one sentence for each decision."""
+    """Return one sentence for each decision.
+
+    Args:
+        agreed: up to which frequency the scans agree, cycles a millimetre; None where they do as far as is known.
+    """
     size = " x ".join(str(value) for value in grid.dimensions)
     said = [f"{len(placements)} scans become one volume of {size} voxels of {float(grid.spacing[0]):.3g} mm."]
     for number, (placement, gain, fit) in enumerate(zip(placements, gains, fits), 1):
@@ -35,6 +44,11 @@ def decisions(
         if request.sharpen
         else "What no scan measured is interpolated."
     )
+    if agreed is not None and 2 * agreed * float(grid.spacing[0]) < 1:
+        said.append(
+            f"The scans do not agree in detail finer than {1 / (2 * agreed):.2g} mm, which is held back;"
+            " --all-detail keeps it."
+        )
     return said
 
 

@@ -18,6 +18,7 @@ class FuseRequest:
         extent: the result covers all that a scan shows (``union``), what all of them show (``common``) or what the
             first shows (``first``).
         sharpen: whether the networks for new slices say what no scan measured; else interpolation does.
+        all_detail: whether detail in which the scans do not agree is kept, too; else it is held back.
         force: fuse scans that do not look alike.
         device: as of ``UpscaleRequest``, for the networks.
         output_type: ``input`` keeps the first scan's scalar type, ``float`` gives float32.
@@ -27,6 +28,7 @@ class FuseRequest:
     motion: str = "stacks"
     extent: str = "union"
     sharpen: bool = True
+    all_detail: bool = False
     force: bool = False
     device: str = "auto"
     output_type: str = "input"

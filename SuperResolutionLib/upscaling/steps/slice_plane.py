@@ -229,7 +229,7 @@ class FineSlices:
         chosen = slice(first, first + len(fine))
         self.slices[chosen] = self._stored(fine)
         if self.error_slices is not None:
-            self.error_slices[chosen] = self._in_plane(error.cpu().numpy()) * self.scale.span
+            np.multiply(self._in_plane(error.cpu().numpy()), self.scale.span, out=self.error_slices[chosen])
 
     def _stored(self, fine: torch.Tensor) -> np.ndarray:
         """Return fine slices as they are stored. Where no grid forbids it, nothing else leaves their device."""
@@ -263,6 +263,8 @@ class FineSlices:
         fine = Volume(voxels, self.target.ijk_to_ras, modality)
         if self.error is None:
             return fine, None
+        error = resampled_lines(self.error, self.across, self.across_lines)
         # The resampling's kernel has negative lobes.
-        error = np.maximum(resampled_lines(self.error, self.across, self.across_lines), 0)
+        if not all(isinstance(lines, slice) for lines in (self.across_lines, self.rows, self.columns)):
+            error = np.maximum(error, 0)
         return fine, Volume(error, self.target.ijk_to_ras, modality)

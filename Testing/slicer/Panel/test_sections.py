@@ -774,11 +774,9 @@ def test_what_came_with_a_result_is_refused_and_a_result_is_warned_of(ready):
     assert not ready.ui.upscaleButton.enabled
 
 
-def test_a_ct_is_told_before_the_run_that_the_network_learned_from_mri(ready, phantom):
-    voxels = np.random.default_rng(0).integers(-1000, 2000, (6, 20, 24)).astype(np.int16)
-    slicer.util.updateVolumeFromArray(phantom, voxels)
+def test_a_pet_is_told_before_the_run_that_the_network_learned_from_mri(ready, phantom):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
-    hierarchy.SetItemAttribute(hierarchy.CreateItem(hierarchy.GetSceneItemID(), phantom), name, "CT")
+    hierarchy.SetItemAttribute(hierarchy.CreateItem(hierarchy.GetSceneItemID(), phantom), name, "PT")
     ready.panel.refresh()
-    assert "The model mri-x2-compact was trained on MR, and this is CT." in ready.forecast
+    assert "The model mri-x2-compact was trained on MR, and this is PT." in ready.forecast
